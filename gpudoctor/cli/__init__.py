@@ -1,0 +1,1 @@
+"""The command line: Click and only Click. One command, one file."""

@@ -1,0 +1,52 @@
+"""Causes: the things that can be wrong, each written once; every check, signature and exit points at them."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+
+class Actor(str, enum.Enum):
+    """Who can carry out a remedy."""
+
+    COMMAND_LINE = "command_line"
+    IMAGE = "image"
+    HOST = "host"
+    CLUSTER = "cluster"
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """One thing to do. `text` and `command` may hold `{fact.key}`; `verify` is a command that shows that it worked."""
+
+    who: Actor
+    text: str
+    command: str = ""
+    verify: str = ""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Where a claim can be read up; `accessed` is an ISO date."""
+
+    url: str
+    accessed: str
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Cause:
+    """A cause of the catalogue. `shows` tells how it looks from inside; `explains` are ids that it can bring about."""
+
+    id: str
+    title: str
+    meaning: str
+    remedies: tuple[Remedy, ...]
+    shows: str = ""
+    references: tuple[Reference, ...] = ()
+    explains: tuple[str, ...] = ()
+
+    @property
+    def family(self) -> str:
+        """The part of the id before the first dot."""
+        return self.id.split(".", 1)[0]

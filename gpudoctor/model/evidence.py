@@ -1,0 +1,17 @@
+"""Evidence: the verbatim piece of the world that a judgement rests on, and where it stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A quotation. `source` is a fact key, a file name or a child's stream.
+
+    `line` counts from 1 and is 0 where there are no lines.
+    """
+
+    source: str
+    text: str
+    line: int = 0

@@ -1,0 +1,148 @@
+"""Facts: what was seen, typed, and either known or unknown for a stated reason. There is no None."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Union
+
+from gpudoctor.model.version import Version
+
+
+class Reason(str, enum.Enum):
+    """Why a fact is not known. The list is closed."""
+
+    NOT_INSTALLED = "not_installed"
+    NOT_APPLICABLE = "not_applicable"
+    PERMISSION_DENIED = "permission_denied"
+    TIMED_OUT = "timed_out"
+    CRASHED = "crashed"
+    UNPARSEABLE = "unparseable"
+    NO_DATA = "no_data"
+    NOT_REQUESTED = "not_requested"
+
+
+class FactType(str, enum.Enum):
+    """The type of a fact's value, or of each element where the name ends in `_list`."""
+
+    TEXT = "text"
+    VERSION = "version"
+    INTEGER = "integer"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    TEXT_LIST = "text_list"
+    VERSION_LIST = "version_list"
+    INTEGER_LIST = "integer_list"
+    NUMBER_LIST = "number_list"
+    BOOLEAN_LIST = "boolean_list"
+
+    @property
+    def is_list(self) -> bool:
+        """Whether the value is a tuple of elements."""
+        return self.value.endswith("_list")
+
+    @property
+    def element(self) -> FactType:
+        """The type of one element; a scalar type is its own element."""
+        return FactType(self.value[: -len("_list")]) if self.is_list else self
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """The absence of an answer, with its reason and the verbatim text or errno that explains it."""
+
+    reason: Reason
+    detail: str = ""
+
+
+Scalar = Union[str, int, float, bool, Version]
+Element = Union[Scalar, Unknown]
+Value = Union[Scalar, tuple[Element, ...]]
+
+
+@dataclass(frozen=True)
+class FactSpec:
+    """The declaration of a fact, standing in the module that yields it.
+
+    `unit` is a plain word (`bytes`, `celsius`, `watts`, `seconds`) or empty. `private` facts are redacted
+    in shared reports. `per_device` facts are lists with one element for each GPU, in NVML's order, and may
+    hold an Unknown for a single GPU.
+    """
+
+    key: str
+    type: FactType
+    meaning: str
+    unit: str = ""
+    private: bool = False
+    per_device: bool = False
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One key with its value, or with the reason why there is none."""
+
+    key: str
+    value: Value | Unknown
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is a value."""
+        return not isinstance(self.value, Unknown)
+
+
+class Facts(Mapping[str, "Value | Unknown"]):
+    """An immutable collection of facts by key. A key that nobody yielded reads as Unknown(no_data)."""
+
+    def __init__(self, facts: Iterable[Fact] = ()) -> None:
+        self._values: dict[str, Value | Unknown] = {}
+        for fact in facts:
+            if fact.key in self._values:
+                raise ValueError(f"fact {fact.key} was given twice")
+            self._values[fact.key] = fact.value
+
+    def __getitem__(self, key: str) -> Value | Unknown:
+        return self._values.get(key, Unknown(Reason.NO_DATA, "nobody looked"))
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._values
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def known(self, key: str) -> Value | None:
+        """The value, or None where the fact is unknown: for derivations that handle both at once."""
+        value = self[key]
+        return None if isinstance(value, Unknown) else value
+
+    def text(self, key: str) -> str | None:
+        """The value as text where it is known; versions give their text as written."""
+        value = self.known(key)
+        return None if value is None or isinstance(value, tuple) else str(value)
+
+    def version(self, key: str) -> Version | None:
+        """The value where it is a known version."""
+        value = self.known(key)
+        return value if isinstance(value, Version) else None
+
+    def number(self, key: str) -> float | int | None:
+        """The value where it is a known number."""
+        value = self.known(key)
+        return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+    def flag(self, key: str) -> bool | None:
+        """The value where it is a known boolean."""
+        value = self.known(key)
+        return value if isinstance(value, bool) else None
+
+    def elements(self, key: str) -> tuple[Element, ...]:
+        """The elements of a known list; an empty tuple otherwise."""
+        value = self.known(key)
+        return value if isinstance(value, tuple) else ()
+
+    def merged(self, more: Iterable[Fact]) -> Facts:
+        """These facts and more; a key that both hold is an error."""
+        return Facts([*(Fact(key, value) for key, value in self._values.items()), *more])

@@ -1,0 +1,80 @@
+"""Version numbers of drivers, CUDA, libraries and Python distributions, compared as numbers.
+
+Driver versions (`535.104.05`), CUDA versions (`12.10` is newer than `12.9`) and PEP 440 versions
+(`2.9.0a0+git1234`) share one rule here: compare the dotted numbers, then let a pre-release come before
+its release. The local part (`+cu128`) names a build and takes no part in the order.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from dataclasses import dataclass
+
+_SHAPE = re.compile(
+    r"v?(?P<numbers>\d{1,9}(?:\.\d{1,9}){0,7})"
+    r"(?P<pre>[-_.]?(?:a|b|c|rc|alpha|beta|dev|pre)[-_.]?\d{0,12}(?:[-_.]?dev\d{0,12})?)?"
+    r"(?P<post>[-_.]?post\d{0,9})?"
+    r"(?:\+(?P<local>[0-9A-Za-z._-]{1,80}))?$",
+    re.IGNORECASE,
+)
+
+
+@functools.total_ordering
+@dataclass(frozen=True, eq=False)
+class Version:
+    """A parsed version. `text` is kept as it was written; equality and order follow the numbers."""
+
+    text: str
+    numbers: tuple[int, ...]
+    is_prerelease: bool = False
+    post: int = 0
+    local: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Version:
+        """Read a version; ValueError when the text is none."""
+        match = _SHAPE.match(text.strip())
+        if match is None:
+            raise ValueError(f"not a version: {text!r}")
+        post = re.sub(r"\D", "", match["post"] or "")
+        return cls(
+            text=text.strip(),
+            numbers=tuple(int(part) for part in match["numbers"].split(".")),
+            is_prerelease=bool(match["pre"]),
+            post=int(post) if post else 0,
+            local=match["local"] or "",
+        )
+
+    @property
+    def major(self) -> int:
+        """The first number."""
+        return self.numbers[0]
+
+    @property
+    def minor(self) -> int:
+        """The second number; 0 when there is none."""
+        return self.numbers[1] if len(self.numbers) > 1 else 0
+
+    @property
+    def base(self) -> str:
+        """The version without its local part, as written: `2.7.0+cu128` gives `2.7.0`."""
+        return self.text.split("+", 1)[0]
+
+    def _key(self) -> tuple[tuple[int, ...], bool, int]:
+        numbers = self.numbers
+        while len(numbers) > 1 and numbers[-1] == 0:
+            numbers = numbers[:-1]
+        return (numbers, not self.is_prerelease, self.post)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Version) and self._key() == other._key()
+
+    def __lt__(self, other: Version) -> bool:
+        return self._key() < other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def __str__(self) -> str:
+        return self.text

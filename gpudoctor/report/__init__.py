@@ -1,0 +1,1 @@
+"""Printing: a diagnosis or an explanation in one format each. Nothing else prints."""
