@@ -1,0 +1,124 @@
+"""All collectors: found on disk, each run behind a wall; one that breaks costs its own facts and nothing else."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import gpudoctor.collect as package
+from gpudoctor.collect.base import STAGE_FILES
+from gpudoctor.host.base import Host, HostError
+from gpudoctor.model.diagnosis import Run
+from gpudoctor.model.fact import Fact, FactSpec, FactType, Reason, Unknown, Value
+from gpudoctor.model.registry import modules_of, specs_of
+from gpudoctor.model.version import Version
+
+Progress = Callable[[str], None]
+
+_TYPES: dict[FactType, tuple[type, ...]] = {
+    FactType.TEXT: (str,),
+    FactType.VERSION: (Version,),
+    FactType.INTEGER: (int,),
+    FactType.NUMBER: (int, float),
+    FactType.BOOLEAN: (bool,),
+}
+_TRACEBACK_LIMIT = 1500
+
+
+@dataclass(frozen=True)
+class Collector:
+    """One collector module. `stage` is `files` or `child`; `specs` are all facts that it may yield."""
+
+    name: str
+    stage: str
+    specs: tuple[FactSpec, ...]
+    collect: Callable[[Host], Iterable[Fact]]
+
+    def run(self, host: Host) -> tuple[list[Fact], Run]:
+        """Exactly one fact for every declared key, and how it went. Never raises."""
+        started = time.monotonic()
+        facts: dict[str, Fact] = {}
+        problems: list[str] = []
+        missing = Unknown(Reason.NO_DATA, "")
+        try:
+            for fact in self.collect(host):
+                problems += self._accept(fact, facts)
+        except HostError as error:
+            missing = error.unknown()
+        except Exception as error:  # noqa: BLE001 - whatever breaks in a collector must cost its own facts only
+            missing = Unknown(Reason.CRASHED, f"collector bug: {type(error).__name__}: {error}"[:300])
+            problems.append(traceback.format_exc()[-_TRACEBACK_LIMIT:])
+        for spec in self.specs:
+            facts.setdefault(spec.key, Fact(spec.key, missing))
+        outcome = "failed" if problems else "completed"
+        run = Run(f"collect.{self.name}", outcome, time.monotonic() - started, "\n".join(problems))
+        return [facts[spec.key] for spec in self.specs], run
+
+    def _accept(self, fact: Fact, facts: dict[str, Fact]) -> list[str]:
+        spec = next((spec for spec in self.specs if spec.key == fact.key), None)
+        if spec is None:
+            return [f"collector bug: {fact.key} is not declared"]
+        if fact.key in facts:
+            return [f"collector bug: {fact.key} was yielded twice"]
+        if not isinstance(fact.value, Unknown) and not _fits(fact.value, spec.type):
+            text = f"collector bug: {fact.key} is declared as {spec.type.value}, but holds {fact.value!r}"[:300]
+            facts[fact.key] = Fact(fact.key, Unknown(Reason.CRASHED, text))
+            return [text]
+        facts[fact.key] = fact
+        return []
+
+
+def _fits(value: Value, declared: FactType) -> bool:
+    if declared.is_list:
+        elements = value if isinstance(value, tuple) else None
+        return elements is not None and all(
+            isinstance(element, Unknown) or _fits(element, declared.element) for element in elements
+        )
+    if isinstance(value, bool) and declared is not FactType.BOOLEAN:
+        return False
+    return isinstance(value, _TYPES[declared])
+
+
+@lru_cache(maxsize=1)
+def collectors() -> tuple[Collector, ...]:
+    """Every collector on disk, sorted by name."""
+    return tuple(
+        Collector(
+            module.__name__.rpartition(".")[2],
+            getattr(module, "STAGE", STAGE_FILES),
+            tuple(module.FACTS),
+            module.collect,
+        )
+        for module in modules_of(package, having="collect")
+    )
+
+
+def collectors_of(stage: str) -> tuple[Collector, ...]:
+    """The collectors of one stage; those of the stage `child` may run at the same time, each in its own thread."""
+    return tuple(collector for collector in collectors() if collector.stage == stage)
+
+
+def collect_specs() -> dict[str, FactSpec]:
+    """All facts that collectors declare, by key. A key declared twice raises ValueError, which names both modules."""
+    return specs_of(modules_of(package, having="collect"))
+
+
+def run_collectors(
+    host: Host,
+    stage: str = STAGE_FILES,
+    progress: Progress | None = None,
+    chosen: Sequence[Collector] | None = None,
+) -> tuple[list[Fact], list[Run]]:
+    """Run the collectors of a stage one after the other. `progress` hears each name before its collector starts."""
+    facts: list[Fact] = []
+    runs: list[Run] = []
+    for collector in collectors_of(stage) if chosen is None else chosen:
+        if progress is not None:
+            progress(collector.name)
+        found, run = collector.run(host)
+        facts += found
+        runs.append(run)
+    return facts, runs
