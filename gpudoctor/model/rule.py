@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass
 from typing import Union
 
+from gpudoctor.model.cause import Reference
 from gpudoctor.model.fact import Reason, Value
 
 
@@ -102,6 +103,7 @@ class Rule:
     message: str
     for_each: str = ""
     area: str = ""
+    references: tuple[Reference, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Signatures: patterns in logs and kernel messages, the second kind of evidence for a cause."""
+"""Signatures: patterns in logs, and conditions over crash facts; the second kind of evidence for a cause."""
 
 from __future__ import annotations
 
@@ -9,17 +9,27 @@ from gpudoctor.model.rule import Condition
 
 
 class Role(str, enum.Enum):
-    """ROOT names a cause; SYMPTOM follows from one; NOISE is harmless and explains away what looks alarming."""
+    """What a match means.
+
+    ROOT names a cause. SYMPTOM is what a cause brings about elsewhere. NOISE is harmless: its lines speak for
+    nothing. STATUS states an exit inside a log (`exitcode : -9`), captured as `code` or `signal`. AGAINST speaks
+    against its cause and rules it out, with `summary` as the reason.
+    """
 
     ROOT = "root"
     SYMPTOM = "symptom"
     NOISE = "noise"
+    STATUS = "status"
+    AGAINST = "against"
 
 
 @dataclass(frozen=True)
 class Pattern:
-    """One regular expression over one line. `anchors` are literal words of which one must stand in the line:
-    the line is searched for them first, so that a gigabyte of log costs little."""
+    """One regular expression, searched in one line.
+
+    `anchors` are literal pieces of which one must stand in the line before the expression is tried, so that a
+    gigabyte of log costs little.
+    """
 
     regex: str
     anchors: tuple[str, ...]
@@ -28,18 +38,19 @@ class Pattern:
 
 @dataclass(frozen=True)
 class Signature:
-    """Any of `patterns` speaks for `cause`; a line that matches `without` vetoes.
+    """Any of `patterns` speaks for `cause`; with no patterns, `where` alone does.
 
-    `direct` marks a text with one meaning only, which confirms its cause. `also` are patterns of which one must
-    stand within `within_lines` of the match. `exits` are codes that it fits (empty: any); `documents` limits it
-    to kinds of evidence (`kernel_log`, `training_log`, ...); `where` is a condition over facts.
+    `direct` marks a text with one meaning only, which confirms its cause. A line that matches `without` is not
+    counted. One of `also` must stand within `within_lines` of the match (0: anywhere in the document). `exits`
+    are exit statuses that it fits, as a person would type them (empty: any). `documents` limits it to kinds of
+    documents. `where` is a condition over facts that must hold besides.
     """
 
     id: str
     cause: str
     role: Role
     weight: float
-    patterns: tuple[Pattern, ...]
+    patterns: tuple[Pattern, ...] = ()
     direct: bool = False
     without: tuple[Pattern, ...] = ()
     also: tuple[Pattern, ...] = ()

@@ -1,0 +1,153 @@
+"""`gpudoctor check`: options to settings, one diagnosis, one report, one exit code."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+
+from gpudoctor.cli.exit_codes import Exit
+from gpudoctor.cli.options import (
+    color_option,
+    json_option,
+    output_option,
+    python_option,
+    redact_option,
+    rules_option,
+    timeout_option,
+)
+from gpudoctor.cli.output import colour_wanted, columns, output_stream
+from gpudoctor.cli.progress import progress_line
+from gpudoctor.diagnose import CheckSettings, Result, diagnose
+from gpudoctor.model.diagnosis import Diagnosis
+from gpudoctor.model.errors import UsageError
+from gpudoctor.model.finding import Kind
+from gpudoctor.model.rule import Severity
+
+DEFAULT_SECONDS = {"none": 60.0, "quick": 60.0, "full": 300.0}
+
+
+@dataclass(frozen=True)
+class CheckOptions:
+    """The command line of `check`, field by field."""
+
+    as_json: bool
+    as_markdown: bool
+    output: str | None
+    source: str | None
+    python: str
+    probes: str
+    expect_gpus: str
+    timeout: float | None
+    fail_on: str
+    rules: tuple[str, ...]
+    verbose: bool
+    no_color: bool
+    redact: bool | None
+
+
+@click.command("check", short_help="Examine this environment.")
+@json_option
+@click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown, ready to be pasted into an issue.")
+@output_option
+@click.option("--from", "source", metavar="PATH", help="Judge a recorded machine or a JSON report, not this machine.")
+@python_option
+@click.option(
+    "--probes",
+    type=click.Choice(["none", "quick", "full"]),
+    default="quick",
+    show_default=True,
+    help="How much to prove by doing; torch is examined in any case.",
+)
+@click.option("--no-probes", "probes", flag_value="none", help="The same as --probes none.")
+@click.option(
+    "--expect-gpus", metavar="N|none|any", default="any", show_default=True, help="How many GPUs should be here."
+)
+@timeout_option
+@click.option(
+    "--fail-on",
+    type=click.Choice(["error", "warning", "note", "never"]),
+    default="error",
+    show_default=True,
+    help="The mildest severity of a finding that makes the exit code 1.",
+)
+@rules_option
+@click.option("--verbose", "-v", is_flag=True, help="Show passed checks, all facts and how each step ended.")
+@color_option
+@redact_option
+def command(**given: Any) -> int:
+    """Examine this environment: can it train, and if not, what is wrong, how we know, and what mends it.
+
+    Exit code 0: judged, nothing at or above --fail-on. 1: something is. 4: it could not be examined.
+    """
+    return run(CheckOptions(**given))
+
+
+def run(options: CheckOptions) -> int:
+    """Diagnose and print."""
+    settings = CheckSettings(
+        python=options.python,
+        probes=options.probes,
+        expect_gpus=expected_gpus(options.expect_gpus),
+        timeout=options.timeout or DEFAULT_SECONDS[options.probes],
+        rules=tuple(Path(folder) for folder in options.rules),
+        source=options.source or "",
+    )
+    with progress_line(quiet=options.as_json) as progress:
+        result = diagnose(settings, progress)
+    code = exit_code(result.diagnosis, options.fail_on)
+    with output_stream(options.output) as out:
+        write_report(result, options, code, out)
+    return int(code)
+
+
+def expected_gpus(text: str) -> str:
+    """The value of --expect-gpus, checked; 0 is the same as none."""
+    if text == "any" or (text.isdigit() and 0 < int(text) <= 1024):
+        return text
+    if text in ("none", "0"):
+        return "none"
+    raise UsageError(f"--expect-gpus takes a number, `none` or `any`, not {text!r}.")
+
+
+def exit_code(diagnosis: Diagnosis, fail_on: str) -> Exit:
+    """FINDINGS when a failed check is at least as severe as `fail_on`."""
+    if fail_on == "never":
+        return Exit.JUDGED
+    limit = Severity(fail_on).rank
+    found = any(item.kind is Kind.FAIL and item.severity.rank <= limit for item in diagnosis.findings)
+    return Exit.FINDINGS if found else Exit.JUDGED
+
+
+def write_report(result: Result, options: CheckOptions, code: Exit, out: TextIO) -> None:
+    """Print in the format that was asked for; shareable formats are redacted unless told otherwise."""
+    shared = options.as_json or options.as_markdown
+    diagnosis = result.diagnosis
+    if options.redact if options.redact is not None else shared:
+        from gpudoctor.report.redact import redact_diagnosis
+
+        diagnosis = redact_diagnosis(diagnosis, result.specs)
+    if options.as_json:
+        from gpudoctor.report.json_v1 import diagnosis_text
+
+        out.write(diagnosis_text(diagnosis, int(code)))
+    elif options.as_markdown:
+        from gpudoctor.report.markdown import render as render_markdown
+
+        out.write(render_markdown(diagnosis, result.specs))
+    else:
+        from gpudoctor.report.terminal import render
+
+        to_terminal = sys.stdout if options.output in (None, "-") else None
+        render(
+            diagnosis,
+            result.specs,
+            out,
+            width=min(columns(to_terminal), 120),
+            color=colour_wanted(to_terminal, options.no_color),
+            verbose=options.verbose,
+            encoding=getattr(to_terminal, "encoding", None) or "utf-8",
+        )
