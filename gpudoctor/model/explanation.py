@@ -34,7 +34,10 @@ class Verdict(str, enum.Enum):
 
 @dataclass(frozen=True)
 class Explanation:
-    """One cause. `looks_like` tells what it would leave behind; `decide` is the command or look that settles it."""
+    """One cause. `looks_like` tells what it would leave behind; `decide` says what settles it.
+
+    `command` is the one line to run for that, ready to be copied; empty where looking is enough.
+    """
 
     cause: str
     title: str
@@ -46,6 +49,7 @@ class Explanation:
     evidence: tuple[Evidence, ...] = ()
     remedies: tuple[Remedy, ...] = ()
     references: tuple[Reference, ...] = ()
+    command: str = ""
 
 
 @dataclass(frozen=True)
