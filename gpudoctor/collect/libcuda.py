@@ -1,0 +1,152 @@
+"""What the CUDA driver API itself says of this machine, asked by ctypes in a child process: no torch is needed.
+
+`cuInit` gives the one error code that decides whether CUDA can work here; everything else explains it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from gpudoctor.collect.base import STAGE_CHILD
+from gpudoctor.collect.child_attempts import MACHINE, Json, Plan, Readings, read_out
+from gpudoctor.collect.nvml_decode import cuda_version
+from gpudoctor.host.base import Host
+from gpudoctor.model.fact import Element, Fact, FactSpec, FactType, Reason, Unknown
+from gpudoctor.model.version import Version
+
+STAGE = STAGE_CHILD
+STDERR_LIMIT = 4000
+
+# cuInit wakes GPUs that nobody keeps awake, and on a machine with many of them that takes a while.
+PLAN = Plan(
+    name="libcuda",
+    script="libcuda_child.py",
+    vital=frozenset({"import", "load", "init", "count"}),
+    slow=("load", "init", "count"),
+    child_seconds=30.0,
+    slow_seconds=20.0,
+    step_seconds=5.0,
+)
+
+FACTS: tuple[FactSpec, ...] = (
+    FactSpec(
+        "cuda.init_outcome",
+        FactType.TEXT,
+        "How starting the CUDA driver API went: ok, error (it refused or did not load), crashed, timed_out or "
+        "not_started.",
+    ),
+    FactSpec("cuda.init_code", FactType.INTEGER, "What cuInit gave; 0 is success."),
+    FactSpec("cuda.init_name", FactType.TEXT, "The same as CUDA names it, like CUDA_ERROR_NO_DEVICE."),
+    FactSpec("cuda.init_text", FactType.TEXT, "The same in the library's own words."),
+    FactSpec("cuda.driver_api_version", FactType.VERSION, "Newest CUDA that this libcuda runs."),
+    FactSpec("cuda.device_count", FactType.INTEGER, "GPUs that CUDA lets this process see."),
+    FactSpec("cuda.device_names", FactType.TEXT_LIST, "Their names, in CUDA's order."),
+    FactSpec("cuda.device_compute_capabilities", FactType.VERSION_LIST, "Their compute capabilities."),
+    FactSpec("cuda.device_memory_bytes", FactType.INTEGER_LIST, "Their memory.", "bytes"),
+    FactSpec("cuda.device_bus_ids", FactType.TEXT_LIST, "Their PCI bus ids, to be compared with NVML's."),
+    FactSpec("cuda.sick_calls", FactType.TEXT_LIST, "The calls in which a child died or hung, and how."),
+    FactSpec("cuda.stderr", FactType.TEXT, "What the children wrote to standard error, verbatim."),
+    FactSpec("libcuda.loaded_path", FactType.TEXT, "The file that libcuda.so.1 was really loaded from."),
+    FactSpec("libcuda.load_error", FactType.TEXT, "The dynamic loader's words when libcuda.so.1 did not load."),
+)
+
+
+def collect(host: Host) -> Iterable[Fact]:
+    """Run the child, again without what killed it where needed, and interpret what came back."""
+    return interpret(read_out(host, PLAN))
+
+
+def interpret(readings: Readings) -> list[Fact]:
+    """The facts of one read-out. Pure; every declared fact is there."""
+    return [*_loading(readings), *_starting(readings), *_devices(readings)]
+
+
+def _raw(readings: Readings, step: str, gpu: int = MACHINE) -> Json:
+    """The value of a step as the child sent it, or Unknown with CUDA's own code and words."""
+    line = readings.answers.get((step, gpu))
+    if line is None:
+        before = _failed_before(readings, step)
+        return readings.missing(step, gpu) if before is None else before
+    if "value" in line:
+        return line["value"]
+    return _refusal(readings, line)
+
+
+def _failed_before(readings: Readings, step: str) -> Unknown | None:
+    for before in ("load", "init", "count"):
+        line = readings.answers.get((before, MACHINE))
+        if before != step and line is not None and "value" not in line:
+            return _refusal(readings, line)
+    return None
+
+
+def _refusal(readings: Readings, line: Mapping[str, Json]) -> Unknown:
+    call = line.get("call", line.get("step"))
+    if "code" in line:
+        name = readings.answers.get((f"error_name.{line['code']}", MACHINE), {}).get("value") or "an unknown error"
+        return Unknown(Reason.NO_DATA, f"{call} gave CUDA error {line['code']}, {name}")
+    reason = Reason.NOT_INSTALLED if "No such file" in str(line.get("error")) else Reason.NO_DATA
+    return Unknown(reason, f"{call}: {line.get('error', 'a line without an answer')}")
+
+
+def _converted(readings: Readings, step: str, gpu: int, convert: Callable[[Json], Element]) -> Element:
+    raw = _raw(readings, step, gpu)
+    if isinstance(raw, Unknown):
+        return raw
+    try:
+        return convert(raw)
+    except (ValueError, TypeError, LookupError) as error:
+        return Unknown(Reason.UNPARSEABLE, f"{step}: {error}: {raw!r}"[:300])
+
+
+def _loading(readings: Readings) -> Iterator[Fact]:
+    line = readings.answers.get(("load", MACHINE), {})
+    path = _raw(readings, "load")
+    yield Fact(
+        "libcuda.loaded_path", path if path != "" else Unknown(Reason.NO_DATA, "the kernel's maps do not show it")
+    )
+    fine = Unknown(Reason.NOT_APPLICABLE, "the library loaded") if "value" in line else path
+    yield Fact("libcuda.load_error", str(line["error"]) if "error" in line else fine)
+    yield Fact("cuda.sick_calls", tuple(death.words for death in readings.deaths))
+    said = "\n".join(end.stderr.strip() for end in readings.ends if end.stderr.strip())
+    yield Fact("cuda.stderr", said[:STDERR_LIMIT] or Unknown(Reason.NO_DATA, "nothing was written"))
+
+
+def _starting(readings: Readings) -> Iterator[Fact]:
+    line = readings.answers.get(("init", MACHINE), {})
+    code = line.get("code", 0 if "value" in line else None)
+    outcome = readings.outcome
+    if outcome == "ok" and code != 0:
+        outcome = "error"
+    yield Fact("cuda.init_outcome", outcome)
+    if not isinstance(code, int):
+        for key in ("code", "name", "text"):
+            yield Fact(f"cuda.init_{key}", _raw(readings, "init"))
+    else:
+        yield Fact("cuda.init_code", code)
+        for key in ("name", "text"):
+            words = _raw(readings, f"error_{key}.{code}")
+            nameless = Unknown(Reason.NO_DATA, f"the library has no {key} for CUDA error {code}")
+            yield Fact(f"cuda.init_{key}", nameless if words == "" else words)
+    yield Fact("cuda.driver_api_version", _converted(readings, "api_version", MACHINE, cuda_version))
+
+
+def _devices(readings: Readings) -> Iterator[Fact]:
+    count = _converted(readings, "count", MACHINE, int)
+    yield Fact("cuda.device_count", count)
+    for key, step, convert in (
+        ("names", "name", str),
+        ("compute_capabilities", "compute_capability", lambda raw: Version.parse(f"{int(raw[0])}.{int(raw[1])}")),
+        ("memory_bytes", "memory", int),
+        ("bus_ids", "bus_id", str),
+    ):
+        devices = range(count) if isinstance(count, int) and 0 <= count <= 4096 else None
+        value = tuple(_device(readings, step, gpu, convert) for gpu in devices) if devices is not None else count
+        yield Fact(f"cuda.device_{key}", value)
+
+
+def _device(readings: Readings, step: str, gpu: int, convert: Callable[[Json], Element]) -> Element:
+    grasped = readings.answers.get(("device", gpu), {})
+    if grasped and "value" not in grasped:
+        return _refusal(readings, grasped)
+    return _converted(readings, step, gpu, convert)
