@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from types import ModuleType
 
 import gpudoctor.collect as package
 from gpudoctor.collect.base import STAGE_FILES
@@ -85,20 +87,22 @@ def _fits(value: Value, declared: FactType) -> bool:
 @lru_cache(maxsize=1)
 def collectors() -> tuple[Collector, ...]:
     """Every collector on disk, sorted by name."""
-    return tuple(
-        Collector(
-            module.__name__.rpartition(".")[2],
-            getattr(module, "STAGE", STAGE_FILES),
-            tuple(module.FACTS),
-            module.collect,
-        )
-        for module in modules_of(package, having="collect")
-    )
+    return tuple(_collector(module) for module in modules_of(package, having="collect"))
+
+
+def _collector(module: ModuleType) -> Collector:
+    name = module.__name__.rpartition(".")[2]
+    return Collector(name, getattr(module, "STAGE", STAGE_FILES), tuple(module.FACTS), module.collect)
 
 
 def collectors_of(stage: str) -> tuple[Collector, ...]:
     """The collectors of one stage; those of the stage `child` may run at the same time, each in its own thread."""
     return tuple(collector for collector in collectors() if collector.stage == stage)
+
+
+def collectors_named(*names: str) -> tuple[Collector, ...]:
+    """These collectors alone, without importing the others: for answers that must be quick."""
+    return tuple(_collector(importlib.import_module(f"{package.__name__}.{name}")) for name in names)
 
 
 def collect_specs() -> dict[str, FactSpec]:

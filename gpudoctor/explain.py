@@ -1,0 +1,233 @@
+"""Why did it end like this? An exit status, evidence and this machine's own traces become an `Explained`.
+
+Without evidence the answer is the exit's candidate causes; whatever is found here or handed over moves them,
+confirms one or rules some out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gpudoctor.knowledge.catalogue import Catalogue
+from gpudoctor.knowledge.clues import allowed_by_facts, clue_matches
+from gpudoctor.knowledge.match import Match, Matcher
+from gpudoctor.knowledge.rank import BASE, Ranking, Stated, Suspect, rank, under
+from gpudoctor.knowledge.source import find_rules
+from gpudoctor.model.document import Document
+from gpudoctor.model.errors import UsageError
+from gpudoctor.model.evidence import Evidence
+from gpudoctor.model.exit_status import ExitMeaning, ExitStatus
+from gpudoctor.model.explanation import Explained, Explanation, Likelihood, RuledOut, Verdict
+from gpudoctor.model.fact import Fact, Facts, FactSpec, FactType
+from gpudoctor.model.signature import Role
+
+NO_FAILURE = "benign.no_failure"
+MOST_EVIDENCE = 6
+# Signatures that speak about this machine's own traces; they alone are loaded when no document was given.
+LOCAL_FAMILY = "local"
+LOCAL_SECONDS = 5.0
+# Quick to read and left behind by a crash: collector module -> what it looks at, in words.
+LOCAL_COLLECTORS = {
+    "cgroup": "the counters of this container's control group",
+    "shm": "/dev/shm",
+    "core_files": "core files",
+}
+GIVEN = {"expect.gpus": FactSpec("expect.gpus", FactType.TEXT, "how many GPUs the user expects: any, none or a number")}
+BRING = (
+    "the end of the job's log (`2>&1 | tail -n 200`)",
+    "`docker inspect NAME`, `kubectl get pod NAME -o json` or `sacct -j JOB -l` of the container or job",
+    "the kernel log of the host around that time (`dmesg -T`)",
+)
+
+
+@dataclass(frozen=True)
+class ExplainSettings:
+    """What was asked. `status` is empty for `explain-log`; `local` looks at this machine when no evidence is given."""
+
+    status: str = ""
+    evidence: tuple[str, ...] = ()
+    local: bool = True
+    rules: tuple[Path, ...] = ()
+
+
+def explain_exit(settings: ExplainSettings, progress: Callable[[str], None] = lambda _step: None) -> Explained:
+    """Explain an exit; UsageError for a status that is none, ExaminationError for evidence that cannot be read."""
+    status = ExitStatus.parse(settings.status) if settings.status else None
+    if settings.evidence:
+        return _from_documents(settings, status, progress)
+    facts, looked_at = local_traces() if settings.local else (Facts(), ())
+    catalogue = Catalogue(find_rules(settings.rules))
+    matches = clue_matches(catalogue.signatures_of(LOCAL_FAMILY), facts) if settings.local else []
+    return compose(catalogue, status, matches, (), looked_at)
+
+
+def _from_documents(settings: ExplainSettings, status: ExitStatus | None, progress: Callable[[str], None]) -> Explained:
+    from gpudoctor.intake.registry import read_evidence
+    from gpudoctor.intake.scan import triggers_expression
+
+    catalogue = Catalogue(find_rules(settings.rules), known_specs)
+    words = [str(row["word"]) for row in catalogue.tables["log_triggers"].rows]
+    documents = read_evidence(settings.evidence, triggers_expression(words), progress)
+    facts = facts_of(documents)
+    signatures = [entry for entry in catalogue.signatures.values() if allowed_by_facts(entry, facts)]
+    matches = Matcher(signatures).match(documents)
+    matches += clue_matches(catalogue.signatures.values(), facts)
+    return compose(catalogue, status, matches, documents, ())
+
+
+def facts_of(documents: Sequence[Document]) -> Facts:
+    """What the documents state; where two state the same key, the first known value stands."""
+    stated: dict[str, Fact] = {}
+    for fact in (fact for document in documents for fact in document.facts):
+        known = stated.get(fact.key)
+        if known is None or (not known.is_known and fact.is_known):
+            stated[fact.key] = fact
+    return Facts(stated.values())
+
+
+def compose(
+    catalogue: Catalogue,
+    status: ExitStatus | None,
+    matches: Sequence[Match],
+    documents: Sequence[Document],
+    looked_at: tuple[str, ...],
+) -> Explained:
+    """Rank what spoke and put the answer into words."""
+    stated = _stated(matches, catalogue)
+    meaning = catalogue.exit_for(status) if status else None
+    ranking = rank(matches, status, meaning, stated, lambda cause: _explains(catalogue, cause))
+    ranking = _with_success(ranking, status, matches, documents)
+    verdict = _verdict(ranking, status, documents)
+    explanations = tuple(_explanation(suspect, catalogue) for suspect in ranking.suspects)
+    ruled_out = tuple(
+        RuledOut(cause, catalogue.cause(cause).title, " ".join(m.signature.summary for m in against), _quotes(against))
+        for cause, against in ranking.ruled_out
+    )
+    return Explained(
+        status=status,
+        meaning=meaning,
+        verdict=verdict,
+        explanations=() if verdict is Verdict.NO_FAILURE and not status else explanations,
+        ruled_out=ruled_out,
+        unused=_unused(documents, matches),
+        looked_at=looked_at,
+        bring=BRING if verdict in (Verdict.CANDIDATES, Verdict.UNEXPLAINED) else (),
+    )
+
+
+def _explains(catalogue: Catalogue, cause: str) -> Sequence[str]:
+    return catalogue.cause(cause).explains if catalogue.has_cause(cause) else ()
+
+
+def _stated(matches: Iterable[Match], catalogue: Catalogue) -> list[Stated]:
+    stated = []
+    for match in matches:
+        if match.signature.role is not Role.STATUS:
+            continue
+        try:
+            status = ExitStatus.parse(match.captures.get("signal") or match.captures.get("code", ""))
+        except UsageError:
+            continue
+        if not status.is_success:
+            stated.append(Stated(status, catalogue.exit_for(status), match))
+    return stated
+
+
+def _with_success(
+    ranking: Ranking, status: ExitStatus | None, matches: Sequence[Match], documents: Sequence[Document]
+) -> Ranking:
+    """A status of success stands against everything that is not direct evidence; what else was seen is mentioned."""
+    if status is None or not status.is_success or not documents:
+        return ranking
+    direct = [suspect for suspect in ranking.suspects if suspect.likelihood is Likelihood.CONFIRMED]
+    fine = Suspect(NO_FAILURE, tier=2, weight=0.5, matches=[m for m in matches if m.signature.role is Role.NOISE])
+    rest = [s for s in ranking.suspects if s not in direct and s.cause != NO_FAILURE and s.tier > BASE]
+    return Ranking((*direct, fine, *rest), ranking.ruled_out)
+
+
+def _verdict(ranking: Ranking, status: ExitStatus | None, documents: Sequence[Document]) -> Verdict:
+    if ranking.suspects and ranking.suspects[0].cause == NO_FAILURE:
+        return Verdict.NO_FAILURE
+    if any(suspect.tier > BASE for suspect in ranking.suspects):
+        return Verdict.EXPLAINED
+    if status is not None and status.is_success:
+        return Verdict.NO_FAILURE
+    if ranking.suspects:
+        return Verdict.CANDIDATES
+    if status is None and any(document.line_count for document in documents):
+        return Verdict.NO_FAILURE
+    return Verdict.UNEXPLAINED
+
+
+def _explanation(suspect: Suspect, catalogue: Catalogue) -> Explanation:
+    cause = catalogue.cause(suspect.cause)
+    candidate = suspect.candidate
+    spoken = sorted(suspect.matches, key=lambda match: (-match.signature.weight, match.position))
+    summary = next((match.signature.summary for match in spoken if match.signature.summary), "")
+    if suspect.explained_by:
+        summary = f"{summary} It usually follows from {suspect.explained_by}, which is also present.".strip()
+    return Explanation(
+        cause=cause.id,
+        title=cause.title,
+        likelihood=suspect.likelihood,
+        score=suspect.score,
+        summary=summary or cause.meaning,
+        looks_like=candidate.looks_like if candidate else cause.shows,
+        decide=candidate.decide if candidate else "",
+        command=candidate.command if candidate else "",
+        evidence=_quotes(spoken),
+        remedies=tuple(remedy for remedy in cause.remedies if "{" not in remedy.text + remedy.command),
+        references=cause.references,
+    )
+
+
+def _quotes(matches: Iterable[Match]) -> tuple[Evidence, ...]:
+    quotes: list[Evidence] = []
+    for match in matches:
+        times = f"  (and {match.times - 1} more like it)" if match.times > 1 else ""
+        quote = Evidence(match.document, match.line.text.strip() + times, match.line.number)
+        if quote.text and quote not in quotes:
+            quotes.append(quote)
+    return tuple(quotes[:MOST_EVIDENCE])
+
+
+def _unused(documents: Sequence[Document], matches: Sequence[Match]) -> tuple[str, ...]:
+    spoke = {match.document for match in matches}
+    unused = []
+    for document in documents:
+        unused += [f"{document.name}: {note}" for note in document.notes]
+        if document.name not in spoke and not document.facts:
+            unused.append(
+                f"{document.name}: read as {document.kind} ({document.line_count} lines); nothing in it is known"
+            )
+    return tuple(unused)
+
+
+def local_traces() -> tuple[Facts, tuple[str, ...]]:
+    """What the crash left on this machine: facts, and the collectors that looked, in words."""
+    from gpudoctor.collect.registry import collectors_named, run_collectors
+    from gpudoctor.host.local import LocalHost
+
+    with LocalHost(LOCAL_SECONDS) as host:
+        facts, _runs = run_collectors(host, chosen=collectors_named(*LOCAL_COLLECTORS))
+    return Facts(facts), tuple(LOCAL_COLLECTORS.values())
+
+
+def known_specs() -> dict[str, FactSpec]:
+    """The declarations of all facts, whoever yields them."""
+    from gpudoctor.collect.registry import collect_specs
+    from gpudoctor.intake.registry import intake_specs
+    from gpudoctor.knowledge.derive_facts import derived_specs
+    from gpudoctor.probe.registry import fact_specs
+
+    return {**derived_specs(), **intake_specs(), **fact_specs(), **collect_specs(), **GIVEN}
+
+
+def meaning_of(catalogue: Catalogue, status: ExitStatus) -> ExitMeaning | None:
+    """The entry of the exit table, for pages."""
+    return catalogue.exit_for(status)
+
+
+__all__ = ["ExplainSettings", "compose", "explain_exit", "facts_of", "meaning_of", "under"]
