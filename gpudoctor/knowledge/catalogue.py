@@ -1,0 +1,216 @@
+"""The catalogue: everything that the rule files say, each section read when it is first asked for.
+
+Explaining one exit code must not cost the reading of all rules, so nothing is imported or read before its time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, Union
+
+from gpudoctor.knowledge.source import RuleFile, RulesSource
+from gpudoctor.model.errors import RulesError, UsageError
+
+if TYPE_CHECKING:
+    from gpudoctor.knowledge.known import Known
+    from gpudoctor.knowledge.tables import Table, Tables
+    from gpudoctor.model.cause import Cause
+    from gpudoctor.model.diagnosis import RulesInfo
+    from gpudoctor.model.exit_status import ExitMeaning, ExitStatus
+    from gpudoctor.model.fact import FactSpec
+    from gpudoctor.model.rule import Chain, Rule
+    from gpudoctor.model.signature import Signature
+
+    FactSpecs = Union[Mapping[str, FactSpec], Callable[[], Mapping[str, FactSpec]], None]
+
+
+Plain = Any  # a value as a rule file gives it
+
+
+class _HasId(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+Entry = TypeVar("Entry", bound=_HasId)
+
+
+class Catalogue:
+    """The rules of a run. Every section is a mapping from id to entry, sorted by id.
+
+    `fact_specs` are the declarations of all facts, or a function that gives them (called only when conditions are
+    read: checks, chains, signatures). With None conditions are not typed, which is enough for causes and exits.
+    Any section can raise RulesError, which holds one line for each thing that is wrong.
+    """
+
+    def __init__(self, source: RulesSource, fact_specs: FactSpecs = None) -> None:
+        self.source = source
+        self._fact_specs = fact_specs
+
+    @cached_property
+    def facts(self) -> Mapping[str, FactSpec] | None:
+        """The declared facts that conditions and messages may name."""
+        return self._fact_specs() if callable(self._fact_specs) else self._fact_specs
+
+    @cached_property
+    def causes(self) -> Mapping[str, Cause]:
+        """All causes."""
+        from gpudoctor.knowledge.read_cause import circle_problems, read_cause
+
+        return self._section("causes", read_cause, self._known(), lambda found: circle_problems(found))
+
+    def cause(self, cause_id: str) -> Cause:
+        """One cause, reading only its file; UsageError when there is none of this id."""
+        if "causes" in vars(self):
+            found = self.causes.get(cause_id)
+            if found is not None:
+                return found
+        from gpudoctor.knowledge.read_cause import read_cause
+
+        problems: list[str] = []
+        file = self.source.file("causes", cause_id, problems)
+        cause = None if file is None else read_cause(file, self._known(), problems)
+        if problems:
+            raise RulesError(problems)
+        if cause is None:
+            from gpudoctor.knowledge.fields import suggestion
+
+            raise UsageError(f"there is no cause {cause_id!r}{suggestion(cause_id, self.source.ids('causes'))}")
+        return cause
+
+    def has_cause(self, cause_id: str) -> bool:
+        """Whether there is a cause of this id; looks at file names only."""
+        return cause_id in self.source.ids("causes")
+
+    @cached_property
+    def rules(self) -> Mapping[str, Rule]:
+        """All checks."""
+        from gpudoctor.knowledge.read_check import read_check
+
+        return self._section("checks", read_check, self._known(conditions=True))
+
+    @cached_property
+    def signatures(self) -> Mapping[str, Signature]:
+        """All signatures."""
+        from gpudoctor.knowledge.read_signature import read_signature
+
+        return self._section("signatures", read_signature, self._known(conditions=True))
+
+    def signatures_of(self, family: str) -> tuple[Signature, ...]:
+        """The signatures of one folder, reading only that; their conditions are not typed unless all are read."""
+        from gpudoctor.knowledge.read_signature import read_signature
+
+        return tuple(self._section("signatures", read_signature, self._known(), folder=family).values())
+
+    @cached_property
+    def chains(self) -> Mapping[str, Chain]:
+        """All chains."""
+        from gpudoctor.knowledge.read_chain import read_chain
+
+        return self._section("chains", read_chain, self._known(conditions=True))
+
+    @cached_property
+    def exits(self) -> Mapping[str, ExitMeaning]:
+        """All exits."""
+        from gpudoctor.knowledge.read_exit import clash_problems, read_exit
+
+        return self._section("exits", read_exit, self._known(), lambda found: clash_problems(found.values()))
+
+    def exit_for(self, status: ExitStatus) -> ExitMeaning | None:
+        """What an exit status means: the entry that fits most closely, else a general answer made from its number.
+
+        None only where neither a code nor a known reason is there to say anything about.
+        """
+        from gpudoctor.knowledge.exit_lookup import find_exit
+
+        return find_exit(self.exits.values(), status)
+
+    @cached_property
+    def tables(self) -> Tables:
+        """All tables; each is read when it is first used."""
+        from gpudoctor.knowledge.tables import Tables
+
+        return Tables(self.source.ids("tables"), self._table)
+
+    def _table(self, name: str) -> Table:
+        from gpudoctor.knowledge.read_table import read_table
+
+        problems: list[str] = []
+        file = self.source.file("tables", name, problems)
+        table = None if file is None else read_table(file, self._known(), problems)
+        if problems or table is None:
+            raise RulesError(problems or [f"tables/{name}.toml: there is no such table"])
+        return table
+
+    def info(self) -> RulesInfo:
+        """Which rules these are: reads all files."""
+        from gpudoctor.model.diagnosis import RulesInfo
+
+        problems: list[str] = []
+        files = [file for section in self.sections() for file in self.source.files(section, problems)]
+        if problems:
+            raise RulesError(problems)
+        return RulesInfo(self.source.digest(), len(files), max((_newest(file.data) for file in files), default=""))
+
+    @staticmethod
+    def sections() -> tuple[str, ...]:
+        """The names of the sections, as their folders are called."""
+        from gpudoctor.knowledge.compile import SECTIONS
+
+        return SECTIONS
+
+    @cached_property
+    def retired(self) -> Mapping[str, str]:
+        """Ids that must never be used again, with the reason."""
+        from gpudoctor.knowledge.read_retired import read_retired
+
+        problems: list[str] = []
+        found = {key: why for file in self.source.retired(problems) for key, why in read_retired(file, problems)}
+        if problems:
+            raise RulesError(problems)
+        return found
+
+    def _known(self, conditions: bool = False) -> Known:
+        from gpudoctor.knowledge.known import Known
+
+        at_hand = conditions or not callable(self._fact_specs) or "facts" in vars(self)
+        return Known(
+            facts=self.facts if at_hand else None,
+            causes=self.source.ids("causes"),
+            checks=self.source.ids("checks"),
+            retired=self.retired,
+        )
+
+    def _section(
+        self,
+        section: str,
+        read: Callable[[RuleFile, Known, list[str]], Entry],
+        known: Known,
+        check: Callable[[Mapping[str, Entry]], Iterable[str]] = lambda found: (),
+        folder: str = "",
+    ) -> Mapping[str, Entry]:
+        problems: list[str] = []
+        found: dict[str, Entry] = {}
+        places: dict[str, str] = {}
+        for file in self.source.files(section, problems, folder):
+            entry = read(file, known, problems)
+            if file.id in places:
+                problems.append(f"{file.shown}: id: {file.id!r} is already taken by {places[file.id]}")
+            else:
+                places[file.id], found[file.id] = file.shown, entry
+        if not problems:
+            problems += check(found)
+        if problems:
+            raise RulesError(problems)
+        return {key: found[key] for key in sorted(found)}
+
+
+def _newest(data: Plain) -> str:
+    """The latest `checked` or `accessed` date anywhere in a file."""
+    if isinstance(data, dict):
+        own = [str(data[key]) for key in ("checked", "accessed") if key in data]
+        return max([*own, *(_newest(item) for item in data.values())], default="")
+    if isinstance(data, list):
+        return max((_newest(item) for item in data), default="")
+    return ""
