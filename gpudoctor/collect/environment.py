@@ -1,0 +1,77 @@
+"""Environment variables that change what CUDA, torch, NCCL and the loader do, by allow-list; secrets never by value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from gpudoctor.collect.parsing import NOT_SET, printable
+from gpudoctor.host.base import Host
+from gpudoctor.model.fact import Fact, FactSpec, FactType
+
+# Variables with a fact of their own, because something is to be said about their values.
+_SINGLE = (
+    "CUDA_VISIBLE_DEVICES CUDA_DEVICE_ORDER CUDA_HOME CUDA_PATH CUDA_LAUNCH_BLOCKING CUDA_MODULE_LOADING "
+    "CUDA_MPS_PIPE_DIRECTORY CUDA_MPS_LOG_DIRECTORY CUDA_CACHE_PATH CUDA_CACHE_DISABLE CUDA_DEVICE_MAX_CONNECTIONS "
+    "CUDA_FORCE_PTX_JIT CUDA_DISABLE_PTX_JIT CUDA_ENABLE_COREDUMP_ON_EXCEPTION CUDA_INJECTION64_PATH "
+    "NVIDIA_TF32_OVERRIDE CUBLAS_WORKSPACE_CONFIG CUDNN_LOGLEVEL_DBG HIP_VISIBLE_DEVICES ROCR_VISIBLE_DEVICES "
+    "PYTORCH_CUDA_ALLOC_CONF PYTORCH_ALLOC_CONF PYTORCH_NO_CUDA_MEMORY_CACHING PYTORCH_NVML_BASED_CUDA_CHECK "
+    "PYTORCH_ENABLE_MPS_FALLBACK TORCH_CUDA_ARCH_LIST TORCH_NCCL_ASYNC_ERROR_HANDLING TORCH_NCCL_BLOCKING_WAIT "
+    "TORCH_NCCL_TRACE_BUFFER_SIZE TORCH_NCCL_DUMP_ON_TIMEOUT TORCH_NCCL_HEARTBEAT_TIMEOUT_SEC "
+    "TORCH_DISTRIBUTED_DEBUG TORCH_SHOW_CPP_STACKTRACES TORCH_HOME TORCH_EXTENSIONS_DIR TORCHINDUCTOR_CACHE_DIR "
+    "TORCH_USE_CUDA_DSA TORCH_LOGS NCCL_DEBUG NCCL_DEBUG_SUBSYS NCCL_SOCKET_IFNAME NCCL_SOCKET_FAMILY NCCL_IB_DISABLE "
+    "NCCL_IB_HCA NCCL_IB_GID_INDEX NCCL_IB_TIMEOUT NCCL_P2P_DISABLE NCCL_P2P_LEVEL NCCL_SHM_DISABLE NCCL_NET "
+    "NCCL_NET_PLUGIN NCCL_NET_GDR_LEVEL NCCL_ALGO NCCL_PROTO NCCL_ASYNC_ERROR_HANDLING NCCL_BLOCKING_WAIT "
+    "NCCL_CUMEM_ENABLE NCCL_NVLS_ENABLE NCCL_TOPO_FILE NCCL_CONF_FILE NCCL_COMM_ID NCCL_LAUNCH_MODE "
+    "GLOO_SOCKET_IFNAME TP_SOCKET_IFNAME MASTER_ADDR MASTER_PORT RANK LOCAL_RANK WORLD_SIZE LOCAL_WORLD_SIZE "
+    "GROUP_RANK NODE_RANK OMP_NUM_THREADS OMP_PROC_BIND MKL_NUM_THREADS OPENBLAS_NUM_THREADS "
+    "MKL_THREADING_LAYER MKL_SERVICE_FORCE_INTEL KMP_AFFINITY KMP_DUPLICATE_LIB_OK GOMP_CPU_AFFINITY "
+    "LD_LIBRARY_PATH LD_PRELOAD LD_AUDIT LD_BIND_NOW LD_DEBUG GLIBC_TUNABLES MALLOC_ARENA_MAX MALLOC_CONF "
+    "HF_HOME HF_HUB_CACHE HF_HUB_OFFLINE HF_ENDPOINT HF_DATASETS_CACHE TRANSFORMERS_CACHE TRANSFORMERS_OFFLINE "
+    "TOKENIZERS_PARALLELISM TRITON_CACHE_DIR TRITON_PTXAS_PATH TRITON_INTERPRET XLA_FLAGS "
+    "XLA_PYTHON_CLIENT_PREALLOCATE XLA_PYTHON_CLIENT_MEM_FRACTION TF_FORCE_GPU_ALLOW_GROWTH VLLM_ATTENTION_BACKEND "
+    "VLLM_WORKER_MULTIPROC_METHOD PYTHONPATH PYTHONHOME PYTHONNOUSERSITE PYTHONUSERBASE PYTHONSTARTUP "
+    "PYTHONFAULTHANDLER PYTHONUNBUFFERED PYTHONMALLOC PYTHONOPTIMIZE PYTHONDONTWRITEBYTECODE PYTHONHASHSEED "
+    "PYTHONIOENCODING PYTHONUTF8 VIRTUAL_ENV CONDA_PREFIX CONDA_DEFAULT_ENV UV_PROJECT_ENVIRONMENT "
+    "PATH HOME TMPDIR XDG_CACHE_HOME LANG LC_ALL"
+).split()
+_PRIVATE = re.compile(r"PATH|HOME|PREFIX|DIR|CACHE|ADDR|COMM_ID|ENV|PRELOAD|AUDIT|ENDPOINT|FILE|STARTUP|USERBASE")
+_ALLOWED = re.compile(
+    r"(?:CUDA|CUDNN|CUBLAS|NVIDIA|NV|NVTE|NVSHMEM|PYTORCH|TORCH|TORCHINDUCTOR|TORCHELASTIC|NCCL|RCCL|GLOO|UCX|OMPI|FI|OMP|MKL"
+    r"|OPENBLAS|KMP|LD|HF|HUGGINGFACE|TRANSFORMERS|TRITON|XLA|JAX|VLLM|SGLANG|DS|DEEPSPEED|ACCELERATE|FSDP|MEGATRON|PL"
+    r"|MALLOC|HIP|ROCR|HSA|WANDB)_[A-Z0-9_]{1,80}|PYTHON[A-Z0-9_]{1,40}|GLIBC_TUNABLES"
+    r"|TF_(?:FORCE|GPU|XLA|ENABLE|CPP)_[A-Z0-9_]{1,60}"
+)
+_SECRET = re.compile(r"TOKEN|SECRET|PASS(?:WD|WORD|PHRASE|_|$)|CREDENTIAL|_KEY|APIKEY|AUTH|COOKIE|SESSION|PRIVATE")
+_CREDENTIALS_IN_URL = re.compile(r"(?<=://)[^/@\s]{1,400}@")
+_MAXIMUM_LISTED = 200
+
+FACTS = (
+    *(
+        FactSpec(f"env.{name.lower()}", FactType.TEXT, f"The variable {name}.", private=bool(_PRIVATE.search(name)))
+        for name in _SINGLE
+    ),
+    FactSpec(
+        "env.variables", FactType.TEXT_LIST, "Other variables that change behaviour, as NAME=value.", private=True
+    ),
+    FactSpec("env.proxies", FactType.TEXT_LIST, "Names of the proxy variables that are set."),
+)
+
+
+def shown_value(name: str, value: str) -> str:
+    """A variable's value as it may be reported: `<set>` for what its name calls a secret, URLs without credentials."""
+    if _SECRET.search(name.upper()):
+        return "<set>" if value else ""
+    return _CREDENTIALS_IN_URL.sub("<credentials>@", printable(value, 8000))
+
+
+def collect(host: Host) -> Iterable[Fact]:
+    """The env.* facts; a variable that is not set is not applicable, one that is set to nothing is an empty text."""
+    env = host.env()
+    for name in _SINGLE:
+        yield Fact(f"env.{name.lower()}", shown_value(name, env[name]) if name in env else NOT_SET)
+    others = sorted(name for name in env if name not in _SINGLE and _ALLOWED.fullmatch(name))
+    listed = [f"{name}={shown_value(name, env[name])}"[:1000] for name in others[:_MAXIMUM_LISTED]]
+    yield Fact("env.variables", tuple(listed))
+    proxies = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+    yield Fact("env.proxies", tuple(name for name in sorted(env) if name.lower() in proxies and env[name]))
