@@ -1,0 +1,92 @@
+"""Runs the derive modules: facts and tables in, more facts out.
+
+Each module runs by itself, after those whose outputs it reads. What was observed is never replaced by what was
+derived, and a module that raises costs only its own facts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from types import ModuleType
+
+from gpudoctor.knowledge import derive
+from gpudoctor.knowledge.tables import Tables
+from gpudoctor.model.errors import RulesError
+from gpudoctor.model.fact import Fact, Facts, FactSpec, Reason, Unknown
+from gpudoctor.model.registry import modules_of, specs_of
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """All facts, observed and derived, and one line for each module that broke, which is a bug of ours."""
+
+    facts: Facts
+    bugs: tuple[str, ...] = ()
+
+
+def derive_all(facts: Facts, tables: Tables) -> Facts:
+    """The facts and everything that follows from them."""
+    return derivation(facts, tables, derive_modules()).facts
+
+
+def derivation(facts: Facts, tables: Tables, modules: Sequence[ModuleType] | None = None) -> Derivation:
+    """The same with the bugs that were met on the way."""
+    bugs: list[str] = []
+    for module in in_order(derive_modules() if modules is None else modules):
+        found, bug = _run(module, facts, tables)
+        bugs += [bug] if bug else []
+        facts = facts.merged(fact for fact in found if fact.key not in facts)
+    return Derivation(facts, tuple(bugs))
+
+
+@lru_cache(maxsize=1)
+def derive_modules() -> tuple[ModuleType, ...]:
+    """The modules of the derive folder."""
+    return modules_of(derive, "derive")
+
+
+def derived_specs() -> dict[str, FactSpec]:
+    """The declarations of all derived facts."""
+    return specs_of(derive_modules())
+
+
+def in_order(modules: Sequence[ModuleType]) -> list[ModuleType]:
+    """The modules, each behind those that yield its inputs; ValueError for a circle, which is a bug of ours."""
+    owners = {spec.key: module.__name__ for module in modules for spec in module.FACTS}
+    left = {module.__name__: module for module in sorted(modules, key=lambda module: module.__name__)}
+    ordered: list[ModuleType] = []
+    while left:
+        ready = [name for name, module in left.items() if not _waits_for(module, owners) & (set(left) - {name})]
+        if not ready:
+            raise ValueError(f"derive modules wait for each other: {', '.join(left)}")
+        ordered.append(left.pop(ready[0]))
+    return ordered
+
+
+def _waits_for(module: ModuleType, owners: Mapping[str, str]) -> set[str]:
+    return {owners[key] for key in module.INPUTS if key in owners}
+
+
+def _run(module: ModuleType, facts: Facts, tables: Tables) -> tuple[list[Fact], str]:
+    name = module.__name__.rsplit(".", 1)[-1]
+    declared = [spec.key for spec in module.FACTS]
+    try:
+        found = _checked(list(module.derive(facts, tables)), declared, name)
+    except RulesError:
+        raise  # a table that cannot be read is no bug of the module, and every later answer would lean on it
+    except Exception as error:  # noqa: BLE001 - any bug of one module must leave the others standing
+        line = f"deriving {name} broke: {type(error).__name__}: {error}"
+        return [Fact(key, Unknown(Reason.CRASHED, line[:300])) for key in declared], line
+    missing = set(declared) - {fact.key for fact in found}
+    return [*found, *(Fact(key, Unknown(Reason.NO_DATA, f"{name} had nothing to say")) for key in sorted(missing))], ""
+
+
+def _checked(found: Iterable[Fact], declared: Iterable[str], name: str) -> list[Fact]:
+    facts = list(found)
+    keys = [fact.key for fact in facts]
+    strange = sorted(set(keys) - set(declared))
+    if strange or len(keys) != len(set(keys)):
+        raise ValueError(f"{name} yields a fact twice or one that it does not declare: {', '.join(strange or keys)}")
+    return facts

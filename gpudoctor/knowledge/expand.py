@@ -1,0 +1,58 @@
+"""Fills `{fact.key}` placeholders by look-up. Nothing is evaluated: a rule of a stranger can show facts, no more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from gpudoctor.knowledge.conditions import View
+from gpudoctor.knowledge.fields import PLACEHOLDER
+from gpudoctor.model.cause import Remedy
+from gpudoctor.model.fact import Unknown, Value
+
+UNKNOWN = "unknown"
+
+
+def text_of(value: Value | Unknown) -> str:
+    """A value as it is quoted: versions as they were written, lists joined, gaps named."""
+    if isinstance(value, Unknown):
+        return UNKNOWN
+    if isinstance(value, tuple):
+        return ", ".join(text_of(item) for item in value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def keys_in(text: str) -> tuple[str, ...]:
+    """The facts that a text names, each once, in order."""
+    return tuple(dict.fromkeys(PLACEHOLDER.findall(text)))
+
+
+def fill(text: str, view: View) -> str:
+    """A message; what is unknown is called so."""
+    return PLACEHOLDER.sub(lambda match: text_of(view[match[1]]), text)
+
+
+def fill_all(text: str, view: View) -> str | None:
+    """An instruction; None when one fact is unknown, since half an instruction misleads."""
+    values = [view[key] for key in keys_in(text)]
+    if any(_has_gap(value) for value in values):
+        return None
+    return fill(text, view)
+
+
+def usable_remedies(remedies: Iterable[Remedy], view: View) -> tuple[Remedy, ...]:
+    """The remedies whose placeholders are all known, filled."""
+    found = []
+    for remedy in remedies:
+        text, command, verify = (fill_all(part, view) for part in (remedy.text, remedy.command, remedy.verify))
+        if text is not None and command is not None and verify is not None:
+            found.append(replace(remedy, text=text, command=command, verify=verify))
+    return tuple(found)
+
+
+def _has_gap(value: Value | Unknown) -> bool:
+    if isinstance(value, tuple):
+        return any(isinstance(item, Unknown) for item in value)
+    return isinstance(value, Unknown)
