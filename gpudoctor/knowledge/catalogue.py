@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gpudoctor.model.rule import Chain, Rule
     from gpudoctor.model.signature import Signature
 
-FactSpecs = Union[Mapping[str, FactSpec], Callable[[], Mapping[str, FactSpec]], None]
+    FactSpecs = Union[Mapping[str, FactSpec], Callable[[], Mapping[str, FactSpec]], None]
 
 
 Plain = Any  # a value as a rule file gives it
