@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from gpudoctor.model.fact import Fact, Facts, FactSpec
 from gpudoctor.probe.registry import Examination, ProbeSettings, examine
 
 Progress = Callable[[str], None]
+RedactorOf = Callable[[Facts, Mapping[str, FactSpec]], Callable[[str], str]]
 # Kept back from every child's limit, so that there is time to judge and print when one runs into it.
 RESERVED_SECONDS = 1.0
 
@@ -64,6 +65,28 @@ def diagnose(settings: CheckSettings, progress: Progress = lambda _step: None) -
     return Result(conclude(catalogue, facts, runs, target), specs)
 
 
+def see(settings: CheckSettings, progress: Progress = lambda _step: None) -> tuple[Facts, dict[str, FactSpec]]:
+    """All facts of a machine, derived ones included; nothing is judged."""
+    catalogue = Catalogue(find_rules(settings.rules))
+    with open_host(settings) as (host, kind):
+        facts, _runs, _target = observe(host, settings, kind, progress)
+    return derive_all(facts, catalogue.tables), known_specs()
+
+
+def record(settings: CheckSettings, folder: Path, redactor: RedactorOf, progress: Progress = lambda _step: None) -> int:
+    """Record a machine into a folder: every question that the collectors ask, with its answer.
+
+    `redactor` makes the function that takes names and secrets out of a text, from the facts that tell what they
+    are. Gives the number of answers; nothing is written anywhere else.
+    """
+    from gpudoctor.host.recorder import RecordingHost
+
+    with open_host(settings) as (host, kind):
+        recorder = RecordingHost(host)
+        facts, _runs, _target = observe(recorder, settings, kind, progress)
+    return recorder.save(folder, redactor(facts, known_specs()))
+
+
 @contextlib.contextmanager
 def open_host(settings: CheckSettings) -> Iterator[tuple[Host, str]]:
     """The machine to examine: this one, or the one that was recorded in a folder."""
@@ -83,7 +106,10 @@ def open_host(settings: CheckSettings) -> Iterator[tuple[Host, str]]:
 def observe(
     host: Host, settings: CheckSettings, kind: str, progress: Progress
 ) -> tuple[Facts, tuple[Run, ...], Target]:
-    """All facts of a machine. Files are read before any child starts: loading NVIDIA's libraries as root creates nodes."""
+    """All facts of a machine.
+
+    Files are read before any child starts, because NVIDIA's libraries create device nodes when root loads them.
+    """
     facts, runs = run_collectors(host, STAGE_FILES, progress)
     progress("asking the driver and importing torch")
     # Collectors that start children and the examination of the target run at the same time, so that the whole

@@ -113,6 +113,10 @@ class Facts(Mapping[str, "Value | Unknown"]):
     def __len__(self) -> int:
         return len(self._values)
 
+    def items_sorted(self) -> Iterator[Fact]:
+        """All facts, sorted by key."""
+        return (Fact(key, self._values[key]) for key in sorted(self._values))
+
     def known(self, key: str) -> Value | None:
         """The value, or None where the fact is unknown: for derivations that handle both at once."""
         value = self[key]

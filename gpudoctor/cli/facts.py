@@ -1,0 +1,71 @@
+"""`gpudoctor facts`: every fact with its value or the reason why there is none; and the recorder."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gpudoctor.cli.exit_codes import Exit
+from gpudoctor.cli.options import json_option, output_option, python_option, redact_option, timeout_option
+from gpudoctor.cli.output import output_stream
+from gpudoctor.cli.progress import progress_line
+from gpudoctor.diagnose import CheckSettings, RedactorOf, record, see
+from gpudoctor.model.fact import Facts
+
+
+@click.command("facts", short_help="Show every fact that was read.")
+@click.argument("pattern", default="*")
+@json_option
+@output_option
+@python_option
+@timeout_option
+@click.option("--from", "source", metavar="DIR", help="Show the facts of a recorded machine.")
+@click.option(
+    "--record", metavar="DIR", help="Record this machine into DIR, so that `check --from DIR` judges it elsewhere."
+)
+@redact_option
+def command(**given: Any) -> int:
+    """Show the facts whose key fits PATTERN (`gpu.*`); nothing is judged.
+
+    With --record, what was read is kept in a folder instead, with names and secrets taken out.
+    """
+    settings = CheckSettings(
+        python=given["python"], probes="none", timeout=given["timeout"] or 60.0, source=given["source"] or ""
+    )
+    with progress_line(quiet=given["as_json"]) as progress:
+        if given["record"]:
+            count = record(settings, Path(given["record"]), _redactor(given["redact"] is not False), progress)
+            sys.stderr.write(f"gpudoctor: {count} answers of this machine are recorded in {given['record']}\n")
+            return int(Exit.JUDGED)
+        facts, specs = see(settings, progress)
+    chosen = Facts(fact for fact in facts.items_sorted() if fnmatch.fnmatchcase(fact.key, given["pattern"]))
+    if given["redact"] if given["redact"] is not None else given["as_json"]:
+        from gpudoctor.report.redact import redact_facts
+
+        chosen = redact_facts(chosen, specs)
+    with output_stream(given["output"]) as out:
+        if given["as_json"]:
+            from gpudoctor.report.json_v1 import facts_v1
+
+            out.write(json.dumps({"schema_version": "1.0", "facts": facts_v1(chosen)}, indent=2) + "\n")
+        else:
+            from gpudoctor.report.plain import visible
+            from gpudoctor.report.summary import fact_text
+
+            for fact in chosen.items_sorted():
+                unit = specs[fact.key].unit if fact.key in specs else ""
+                out.write(f"{fact.key} = {visible(fact_text(fact.value, unit))}\n")
+    return int(Exit.JUDGED)
+
+
+def _redactor(wanted: bool) -> RedactorOf:
+    if not wanted:
+        return lambda _facts, _specs: lambda text: text
+    from gpudoctor.report.redact import redactor_for
+
+    return redactor_for
