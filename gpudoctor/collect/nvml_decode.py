@@ -119,8 +119,16 @@ def refusal(line: Mapping[str, Json], texts: Mapping[int, str]) -> Unknown | Non
         code = int(line["code"])
         return Unknown(REASONS.get(code, Reason.NO_DATA), f"{call}: NVML error {code}, {error_text(code, texts)}")
     if "error" in line:
-        return Unknown(Reason.UNPARSEABLE, f"{call}: {line['error']}")
+        return Unknown(_reason(line), f"{call}: {line['error']}")
     return None if "value" in line else Unknown(Reason.UNPARSEABLE, f"{call}: a line without an answer")
+
+
+def _reason(line: Mapping[str, Json]) -> Reason:
+    """Why a step failed without a code of NVML: the library is not there, did not load, or answered with junk."""
+    if line.get("step") not in ("load", "import"):
+        return Reason.UNPARSEABLE
+    absent = "No such file" in str(line["error"]) or "No module named" in str(line["error"])
+    return Reason.NOT_INSTALLED if absent else Reason.NO_DATA
 
 
 def error_text(code: int, texts: Mapping[int, str]) -> str:
