@@ -9,20 +9,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from gpudoctor.host.base import DiskUse, FileInfo, HostError
+from gpudoctor.host.base import DiskUse, FileInfo
 from gpudoctor.host.child import Children
+from gpudoctor.host.failures import host_error
 from gpudoctor.model.child import ChildEnd
-from gpudoctor.model.fact import Reason
 
 DEFAULT_TIMEOUT_SECONDS = 60.0
 READ_BYTES = 65536
 # Where files of size 0 and devices are worth reading; anywhere else a FIFO or device would only be a trap.
 KERNEL_FOLDERS = ("/proc/", "/sys/", "/dev/")
-REASONS = {
-    "EACCES": Reason.PERMISSION_DENIED,
-    "EPERM": Reason.PERMISSION_DENIED,
-    "ETIMEDOUT": Reason.TIMED_OUT,
-}
 KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (
     (stat_module.S_ISREG, "file"),
     (stat_module.S_ISDIR, "directory"),
@@ -34,14 +29,6 @@ KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (
 )
 
 T = TypeVar("T")
-
-
-def host_error(path: str, error: Exception) -> HostError:
-    """What the system refused, as the error that the door promises."""
-    number = getattr(error, "errno", None) or errno.EINVAL
-    name = errno.errorcode.get(number, str(number))
-    text = getattr(error, "strerror", None) or str(error)
-    return HostError(REASONS.get(name, Reason.NO_DATA), f"{path}: {text} ({name})", name)
 
 
 def _asked(path: str, question: Callable[[], T]) -> T:
