@@ -1,0 +1,54 @@
+"""Lets the build put the packed rules into the wheel. Run by setuptools only, by its path, before gpudoctor is there.
+
+Nothing at run time imports this module, and the wheel leaves it out. It also clears what an earlier build left
+behind: a rule file that was deleted from the sources must not live on in a wheel.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from pathlib import Path
+from types import ModuleType
+
+from setuptools.command.build_py import build_py
+
+_HERE = Path(__file__).resolve().parent
+_RULES = _HERE.parents[1] / "rules"
+_TARGET = "gpudoctor/_rules"
+
+
+class BuildRules(build_py):  # type: ignore[misc] # setuptools brings no types
+    """build_py, followed by packing `rules/` into one file beside its copies."""
+
+    def run(self) -> None:
+        """Build; an editable install reads the sources and needs nothing packed."""
+        target = Path(self.build_lib) / _TARGET
+        if not self.editable_mode:
+            shutil.rmtree(target, ignore_errors=True)
+        super().run()
+        if not self.editable_mode:
+            compiler = _compiler()
+            text = compiler.pack(compiler.read_tree(_RULES))
+            target.mkdir(parents=True, exist_ok=True)
+            (target / compiler.PACKED_NAME).write_bytes(text.encode("utf-8"))
+
+    def build_module(self, module: str, module_file: str, package: object) -> object:
+        """Copy one module, unless it is this one."""
+        if Path(module_file).resolve() == Path(__file__).resolve():
+            return None
+        return super().build_module(module, module_file, package)
+
+    def get_outputs(self, include_bytecode: bool = True) -> list[str]:
+        """The files that the build makes, the packed one among them."""
+        outputs = super().get_outputs(include_bytecode)
+        return outputs if self.editable_mode else [*outputs, str(Path(self.build_lib) / _TARGET / "compiled.json")]
+
+
+def _compiler() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("_gpudoctor_compile", _HERE / "compile.py")
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{_HERE / 'compile.py'} cannot be loaded")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
