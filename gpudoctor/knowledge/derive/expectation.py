@@ -1,0 +1,73 @@
+"""Whether a GPU is meant to be here, and what says so.
+
+A missing GPU is a fault only where one was meant. Signs, from the strongest: somebody asked for it, a driver or its
+device nodes are there, the container was started with one requested, torch is a CUDA build. The last sign is weak,
+since that build is what the default package index hands out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gpudoctor.knowledge.tables import Tables
+from gpudoctor.model.fact import Fact, Facts, FactSpec, FactType, Reason, Unknown
+from gpudoctor.model.truth import Truth, any_of
+
+FACTS = (
+    FactSpec("gpu.expected", FactType.BOOLEAN, "Whether something says that a GPU is meant to be here."),
+    FactSpec(
+        "gpu.expected_because", FactType.TEXT, "What says so: asked, driver, device_nodes, container, cuda_build; none."
+    ),
+    FactSpec("expect.gpu_count", FactType.INTEGER, "How many GPUs were asked for."),
+)
+INPUTS = (
+    "expect.gpus",
+    "driver.version",
+    "libcuda.kind",
+    "cuda.seen_working",
+    "nvml.seen_working",
+    "device.gpu_node_count",
+    "gpu.count",
+    "container.nvidia_visible_devices",
+    "torch.build",
+)
+NOT_ASKED = Unknown(Reason.NOT_APPLICABLE, "no number of GPUs was asked for")
+_NO_DEVICES = ("", "void", "none")
+_ABSENT = (Reason.NOT_INSTALLED, Reason.NOT_APPLICABLE, Reason.NO_DATA)
+
+
+def derive(facts: Facts, tables: Tables) -> Iterable[Fact]:
+    """The first sign that holds names the reason; signs that could not be looked at leave a "no" open."""
+    asked = (facts.text("expect.gpus") or "any").strip().lower()
+    if asked == "none" or asked == "0":
+        return (Fact("gpu.expected", False), Fact("gpu.expected_because", "none"), Fact("expect.gpu_count", NOT_ASKED))
+    if asked.isdigit():
+        count = Fact("expect.gpu_count", int(asked))
+        return (Fact("gpu.expected", True), Fact("gpu.expected_because", "asked"), count)
+    signs = _signs(facts)
+    reason = next((name for name, truth in signs if truth is Truth.TRUE), "")
+    unasked = Fact("expect.gpu_count", NOT_ASKED)
+    if reason:
+        return (Fact("gpu.expected", True), Fact("gpu.expected_because", reason), unasked)
+    if any_of(truth for _, truth in signs) is Truth.UNKNOWN:
+        unknown = Unknown(Reason.NO_DATA, "neither driver nor torch could be looked at")
+        return (Fact("gpu.expected", unknown), Fact("gpu.expected_because", unknown), unasked)
+    return (Fact("gpu.expected", False), Fact("gpu.expected_because", "none"), unasked)
+
+
+def _signs(facts: Facts) -> tuple[tuple[str, Truth], ...]:
+    seen = facts.flag("cuda.seen_working") is True or facts.flag("nvml.seen_working") is True
+    driver = facts.known("driver.version") is not None or facts.text("libcuda.kind") == "real"
+    nodes = (facts.number("device.gpu_node_count") or 0) >= 1 or (facts.number("gpu.count") or 0) >= 1
+    wanted = facts.text("container.nvidia_visible_devices")
+    return (
+        ("driver", Truth.TRUE if seen or driver else _open(facts, "driver.version")),
+        ("device_nodes", Truth.TRUE if nodes else _open(facts, "device.gpu_node_count")),
+        ("container", Truth.of(wanted is not None and wanted.strip().lower() not in _NO_DEVICES)),
+        ("cuda_build", Truth.TRUE if facts.text("torch.build") == "cuda" else _open(facts, "torch.build")),
+    )
+
+
+def _open(facts: Facts, key: str) -> Truth:
+    value = facts[key]
+    return Truth.UNKNOWN if isinstance(value, Unknown) and value.reason not in _ABSENT else Truth.FALSE

@@ -1,0 +1,69 @@
+"""NVIDIA's libraries among the Python packages: doubles that overwrite each other, and NCCL releases of ill repute."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from gpudoctor.knowledge import rows
+from gpudoctor.knowledge.tables import Tables
+from gpudoctor.model.fact import Fact, Facts, FactSpec, FactType, Reason, Unknown
+from gpudoctor.model.version import Version
+
+FACTS = (
+    FactSpec("packages.nccl_wheels", FactType.TEXT_LIST, "The NCCL packages that are installed."),
+    FactSpec("packages.cudnn_wheels", FactType.TEXT_LIST, "The cuDNN packages that are installed."),
+    FactSpec("packages.doubled_cuda_wheels", FactType.TEXT_LIST, "NVIDIA libraries installed for two CUDA majors."),
+    FactSpec("nccl.known_bad", FactType.BOOLEAN, "Whether this NCCL release has a grave fault."),
+    FactSpec("nccl.known_issue", FactType.TEXT, "What that fault does."),
+    FactSpec("nccl.fixed_in", FactType.VERSION, "The release that mends it."),
+    FactSpec("cuda.packages_installed", FactType.BOOLEAN, "Whether Python packages that need CUDA are installed."),
+)
+INPUTS = ("packages.names_versions", "nccl.version")
+_WHEEL = re.compile(r"(nvidia-[a-z-]+?)(?:-cu(\d+))?==(\S+)", re.IGNORECASE)
+_NEEDS_CUDA = re.compile(r"(?:nvidia-cu\w+|nvidia-nccl|flash-attn|vllm|cupy-cuda|nvidia-cublas)", re.IGNORECASE)
+
+
+def derive(facts: Facts, tables: Tables) -> Iterable[Fact]:
+    """Two packages of one library lie in one folder, so the later one overwrites the files of the earlier."""
+    yield from _packages(facts)
+    nccl = facts.version("nccl.version")
+    if nccl is None:
+        why = facts["nccl.version"]
+        unknown = why if isinstance(why, Unknown) else Unknown(Reason.NO_DATA)
+        yield from (Fact(f"nccl.{key}", unknown) for key in ("known_bad", "known_issue", "fixed_in"))
+        return
+    row = next((row for row in tables["nccl"].rows if rows.version(row, "nccl") == _release(nccl)), None)
+    bad = rows.flag(row, "known_bad") if row is not None else False
+    none = Unknown(Reason.NOT_APPLICABLE, "no grave fault of this release is known")
+    issues = row["issues"] if row is not None else none
+    yield Fact("nccl.known_bad", bool(bad))
+    yield Fact("nccl.known_issue", str(issues[0]) if bad and isinstance(issues, tuple) and issues else none)
+    yield Fact("nccl.fixed_in", (rows.version(row, "fixed_in") if row is not None else None) or none)
+
+
+def _packages(facts: Facts) -> Iterable[Fact]:
+    listed = facts["packages.names_versions"]
+    if isinstance(listed, Unknown):
+        keys = ("packages.nccl_wheels", "packages.cudnn_wheels", "packages.doubled_cuda_wheels")
+        yield from (Fact(key, listed) for key in (*keys, "cuda.packages_installed"))
+        return
+    texts = [item for item in facts.elements("packages.names_versions") if isinstance(item, str)]
+    wheels: dict[str, list[str]] = {}
+    for text in texts:
+        match = _WHEEL.fullmatch(text.strip().replace("_", "-"))
+        if match:
+            wheels.setdefault(match[1].lower(), []).append(text.strip())
+    yield Fact("packages.nccl_wheels", tuple(sorted(wheels.get("nvidia-nccl", ()))))
+    yield Fact("packages.cudnn_wheels", tuple(sorted(wheels.get("nvidia-cudnn", ()))))
+    doubled = [", ".join(sorted(found)) for found in wheels.values() if len({_name(one) for one in found}) > 1]
+    yield Fact("packages.doubled_cuda_wheels", tuple(sorted(doubled)))
+    yield Fact("cuda.packages_installed", any(_NEEDS_CUDA.match(text) for text in texts))
+
+
+def _name(wheel: str) -> str:
+    return wheel.split("==")[0].lower().replace("_", "-")
+
+
+def _release(version: Version) -> Version:
+    return Version.parse(".".join(str(number) for number in version.numbers[:3]))

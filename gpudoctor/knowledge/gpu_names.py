@@ -1,0 +1,51 @@
+"""From the name that a driver prints to the row of the GPU table.
+
+Names come in many spellings: with and without the vendor, with `Laptop GPU` or `with Max-Q Design`, cut short with
+three dots by the tables of old nvidia-smi versions, with a MIG profile behind. The model part is what counts.
+"""
+
+from __future__ import annotations
+
+import re
+
+from gpudoctor.knowledge import rows
+from gpudoctor.knowledge.rows import Cells
+from gpudoctor.knowledge.tables import Tables
+from gpudoctor.model.version import Version
+
+_NOISE = re.compile(
+    r"\((?:TM|R)\)|\b(?:NVIDIA|Tesla|GeForce)\b|\bLaptop GPU\b|\bwith Max-[QP] Design\b|\bMobile\b|MIG .*"
+)
+_GLUED = re.compile(r"(?<=\d)(Ti|SUPER)\b")
+_CUT = "..."
+_SHORTEST_PREFIX = 4
+
+
+def model_of(name: str) -> str:
+    """The model part of a GPU's name: `NVIDIA GeForce RTX 3080 Laptop GPU` gives `RTX 3080`."""
+    bare = _NOISE.sub(" ", name.removesuffix(_CUT))
+    return " ".join(_GLUED.sub(r" \1", bare).split())
+
+
+def rows_for(name: str, tables: Tables) -> tuple[Cells, ...]:
+    """The rows that the name fits; several where it was cut short. Rows of low confidence are left out."""
+    model = model_of(name)
+    if not model:
+        return ()
+    usable = [row for row in tables["gpus"].rows if row.confidence != "low" and rows.text(row, "pattern")]
+    exact = tuple(row for row in usable if re.match(rows.text(row, "pattern"), model))
+    if exact or not name.endswith(_CUT) or len(model) < _SHORTEST_PREFIX:
+        return exact
+    return tuple(row for row in usable if model_of(rows.text(row, "name")).startswith(model))
+
+
+def capability_of(name: str, tables: Tables) -> Version | None:
+    """The compute capability, where all rows that fit agree on it."""
+    found = {rows.version(row, "capability") for row in rows_for(name, tables)}
+    return found.pop() if len(found) == 1 else None
+
+
+def kind_of(name: str, tables: Tables) -> str:
+    """`datacenter`, `workstation`, `geforce`, `titan`, `jetson` or `desktop-soc`; empty where unknown or unclear."""
+    found = {rows.text(row, "kind") for row in rows_for(name, tables)}
+    return found.pop() if len(found) == 1 else ""

@@ -1,0 +1,69 @@
+"""Whether a build holds code that a GPU can run.
+
+Machine code (`sm_86`) runs on GPUs of the same major capability from its own minor upwards: an `sm_86` kernel serves
+8.9, an `sm_80` kernel serves 8.6, neither serves 9.0. Integrated Tegra parts have numbers inside those ranges and yet
+need builds of their own. PTX (`compute_90`) is compiled by the driver for any newer GPU. Targets ending in `a` use
+features of one chip and carry over to no other; those ending in `f` stay within a family that numbers do not show.
+Rules: CUDA programming guide, "binary compatibility"; Tegra exceptions as PyTorch's own compatibility table has them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from gpudoctor.model.truth import Truth, any_of
+from gpudoctor.model.version import Version
+
+_TARGET = re.compile(r"(?P<kind>sm|compute)_(?P<major>\d{1,2})(?P<minor>\d)(?P<suffix>[af]?)")
+TEGRA = frozenset({(5, 3), (6, 2), (7, 2), (8, 7), (10, 1)})
+# CUDA 13 renamed the capability of one chip; code built under the old number still runs on it.
+_RENAMED = {(10, 1): (11, 0)}
+
+
+@dataclass(frozen=True)
+class Target:
+    """One entry of an architecture list. `is_ptx` tells text for the driver's compiler from machine code."""
+
+    capability: tuple[int, int]
+    is_ptx: bool = False
+    suffix: str = ""
+
+
+def parse_target(text: str) -> Target | None:
+    """`sm_90a` or `compute_120`; None for anything else, such as another vendor's name."""
+    match = _TARGET.fullmatch(text.strip())
+    if match is None:
+        return None
+    return Target((int(match["major"]), int(match["minor"])), match["kind"] == "compute", match["suffix"])
+
+
+def machine_code(capabilities: Iterable[Version]) -> tuple[Target, ...]:
+    """Targets from a table's list of capabilities."""
+    return tuple(Target((item.major, item.minor)) for item in capabilities)
+
+
+def portable_code(capabilities: Iterable[Version]) -> tuple[Target, ...]:
+    """PTX targets from a table's list of capabilities."""
+    return tuple(Target((item.major, item.minor), is_ptx=True) for item in capabilities)
+
+
+def runs_on(target: Target, capability: Version) -> Truth:
+    """Whether one target runs on a GPU of this compute capability."""
+    device = (capability.major, capability.minor)
+    if target.suffix == "f" and device[0] == target.capability[0] and device[1] > target.capability[1]:
+        return Truth.UNKNOWN
+    if target.suffix:
+        return Truth.of(device == target.capability)
+    if target.is_ptx:
+        return Truth.of(device >= target.capability)
+    if target.capability in TEGRA or device in TEGRA:
+        return Truth.of(device in (target.capability, _RENAMED.get(target.capability)))
+    return Truth.of(device[0] == target.capability[0] and device[1] >= target.capability[1])
+
+
+def covers(targets: Iterable[Target | None], capability: Version) -> Truth:
+    """Whether any target runs on the GPU. A target that could not be read leaves the answer open."""
+    answers = [Truth.UNKNOWN if target is None else runs_on(target, capability) for target in targets]
+    return any_of(answers) if answers else Truth.UNKNOWN

@@ -1,0 +1,54 @@
+"""Version demands as packages write them (`==2.9.1`, `>=2.0,<3`, `!=3.14.1`), answered with our own versions.
+
+The packaging library would do the same; its import costs more than judging a whole machine.
+"""
+
+from __future__ import annotations
+
+import re
+
+from gpudoctor.model.version import Version
+
+_CLAUSE = re.compile(r"\s*(===|==|~=|!=|<=|>=|<|>)\s*([^\s,;]+)\s*$")
+
+
+def satisfies(found: Version, demand: str) -> bool | None:
+    """Whether a version meets every clause of a demand; None where the demand cannot be read."""
+    for clause in demand.split(","):
+        if not clause.strip():
+            continue
+        match = _CLAUSE.match(clause)
+        if match is None:
+            return None
+        met = _clause(found, match[1], match[2])
+        if met is None or not met:
+            return met
+    return True
+
+
+def _clause(found: Version, operator: str, wanted_text: str) -> bool | None:
+    prefix = wanted_text.endswith(".*")
+    try:
+        wanted = Version.parse(wanted_text[:-2] if prefix else wanted_text)
+    except ValueError:
+        return None
+    if prefix:
+        same = _padded(found, len(wanted.numbers)) == wanted.numbers
+        return {"==": same, "!=": not same}.get(operator)
+    if operator == "~=":
+        head = wanted.numbers[:-1]
+        return found >= wanted and _padded(found, len(head)) == head
+    outcomes = {
+        "==": found == wanted,
+        "===": found == wanted,
+        "!=": found != wanted,
+        "<=": found <= wanted,
+        ">=": found >= wanted,
+        "<": found < wanted,
+        ">": found > wanted,
+    }
+    return outcomes[operator]
+
+
+def _padded(found: Version, length: int) -> tuple[int, ...]:
+    return (found.numbers + (0,) * length)[:length]

@@ -1,0 +1,224 @@
+"""Which official build of PyTorch to install on a given machine, and why not each of the others.
+
+Best is the newest release within what was asked, in its highest CUDA variant that the driver serves by its
+minor-version floor, that holds kernels for every GPU and has a wheel for the Python, the C library and the platform.
+Builds of doubtful existence are never chosen; one whose kernel list is unconfirmed only where nothing better is left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gpudoctor.knowledge import builds, floors, kernels, rows
+from gpudoctor.model.truth import Truth, any_of
+from gpudoctor.model.version import Version
+
+if TYPE_CHECKING:
+    from gpudoctor.knowledge.tables import Row, Tables
+
+LINUX = "linux_x86_64"
+LINUX_ARM = "linux_aarch64"
+WINDOWS = "windows"
+INDEX = "https://download.pytorch.org/whl/"
+MOST_ALTERNATIVES = 8
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One GPU to serve: its name for messages and its compute capability."""
+
+    name: str
+    capability: Version
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The machine and the wish. None or empty means no constraint. `torch` is a release or its beginning (`2.8`),
+    `variant` an index name (`cu126`). `driver_cuda` is the CUDA version that the driver was seen to start with;
+    `windows_driver` says that the driver's number is a Windows one, as under WSL."""
+
+    driver: Version | None = None
+    driver_cuda: Version | None = None
+    gpus: tuple[Gpu, ...] = ()
+    python: Version | None = None
+    glibc: Version | None = None
+    torch: str = ""
+    variant: str = ""
+    platform: str = LINUX
+    windows_driver: bool = False
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """One official build with its partners. `doubt` is empty, or says what is not confirmed about it."""
+
+    torch: str
+    variant: str
+    cuda: str
+    torchvision: str = ""
+    torchaudio: str = ""
+    doubt: str = ""
+
+    @property
+    def index_url(self) -> str:
+        """The package index that serves this variant."""
+        return INDEX + self.variant
+
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        """The pinned packages, torch first."""
+        partners = (("torch", self.torch), ("torchvision", self.torchvision), ("torchaudio", self.torchaudio))
+        return tuple(f"{name}=={version}" for name, version in partners if version)
+
+    @property
+    def pip_command(self) -> str:
+        """The install line for pip."""
+        return f"pip install {' '.join(self.requirements)} --index-url {self.index_url}"
+
+    @property
+    def uv_command(self) -> str:
+        """The install line for uv; packages are named for reinstallation, since uv keeps a build of equal version."""
+        again = " ".join(f"--reinstall-package {name.split('==')[0]}" for name in self.requirements)
+        return f"uv pip install {' '.join(self.requirements)} --index-url {self.index_url} {again}"
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A build that does not serve, and the first reason that speaks against it."""
+
+    torch: str
+    variant: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class WheelChoice:
+    """The answer. `best` is None where nothing serves; `rejected` then holds every reason."""
+
+    best: Wheel | None
+    alternatives: tuple[Wheel, ...]
+    rejected: tuple[Rejected, ...]
+
+
+def choose(wanted: Wanted, tables: Tables) -> WheelChoice:
+    """Judge every official build and pick the best."""
+    accepted: list[Wheel] = []
+    rejected: list[Rejected] = []
+    for release, row in _candidates(wanted, tables):
+        wheel = _wheel(release, row)
+        reason = _reason_against(release, row, wanted, tables)
+        if reason:
+            rejected.append(Rejected(wheel.torch, wheel.variant, reason))
+        else:
+            accepted.append(wheel)
+    sure = [wheel for wheel in accepted if not wheel.doubt]
+    ordered = sure or accepted
+    if sure:
+        rejected += [Rejected(wheel.torch, wheel.variant, wheel.doubt) for wheel in accepted if wheel.doubt]
+    best = ordered[0] if ordered else None
+    return WheelChoice(best, tuple(ordered[1 : 1 + MOST_ALTERNATIVES]), tuple(rejected))
+
+
+def _candidates(wanted: Wanted, tables: Tables) -> list[tuple[Row, Row]]:
+    releases = {found: row for row in tables["torch_releases"].rows if (found := rows.version(row, "torch"))}
+    pairs = []
+    for row in tables["torch_variants"].rows:
+        torch, cuda = rows.version(row, "torch"), rows.version(row, "cuda")
+        if torch not in releases or torch is None or cuda is None:
+            continue
+        if wanted.torch and not _begins(torch, wanted.torch):
+            continue
+        if wanted.variant and rows.text(row, "variant") != wanted.variant:
+            continue
+        pairs.append((torch, cuda, row))
+    pairs.sort(key=lambda pair: (pair[0], pair[1]), reverse=True)
+    return [(releases[torch], row) for torch, _, row in pairs]
+
+
+def _begins(torch: Version, wish: str) -> bool:
+    try:
+        numbers = Version.parse(wish).numbers
+    except ValueError:
+        return False
+    return torch.numbers[: len(numbers)] == numbers
+
+
+def _wheel(release: Row, row: Row) -> Wheel:
+    kernels_known = row.confidence == "high"
+    return Wheel(
+        torch=str(rows.version(row, "torch")),
+        variant=rows.text(row, "variant"),
+        cuda=str(rows.version(row, "cuda")),
+        torchvision=str(rows.version(release, "torchvision") or ""),
+        torchaudio=str(rows.version(release, "torchaudio") or ""),
+        doubt="" if kernels_known else "the kernels of this build are not confirmed yet",
+    )
+
+
+def _reason_against(release: Row, row: Row, wanted: Wanted, tables: Tables) -> str:
+    return (
+        _against_existence(row, wanted)
+        or _against_python(release, wanted)
+        or _against_driver(row, wanted, tables)
+        or _against_gpus(row, wanted)
+    )
+
+
+def _against_existence(row: Row, wanted: Wanted) -> str:
+    if not builds.exists(row):
+        return "whether this build was published is not certain"
+    if wanted.platform == WINDOWS and rows.flag(row, "windows") is not True:
+        return "no Windows wheel of this build"
+    if wanted.platform == LINUX_ARM and rows.versions(row, "sm_aarch64") is None:
+        return "no Linux aarch64 wheel of this build is known"
+    return ""
+
+
+def _against_python(release: Row, wanted: Wanted) -> str:
+    served = rows.versions(release, "python") or ()
+    if wanted.python is not None and served and _minor(wanted.python) not in [_minor(item) for item in served]:
+        first, last = min(served), max(served)
+        return (
+            f"no wheel for Python {wanted.python.major}.{wanted.python.minor}; there are wheels for {first} to {last}"
+        )
+    floor = rows.version(release, "glibc")
+    if wanted.platform != WINDOWS and wanted.glibc is not None and floor is not None and wanted.glibc < floor:
+        return f"needs glibc {floor}; this system has {wanted.glibc}"
+    return ""
+
+
+def _against_driver(row: Row, wanted: Wanted, tables: Tables) -> str:
+    cuda = rows.version(row, "cuda")
+    if cuda is None or (wanted.driver is None and wanted.driver_cuda is None):
+        return ""
+    windows = wanted.windows_driver or wanted.platform == WINDOWS
+    answers = []
+    if wanted.driver is not None:
+        answers.append(floors.serves(wanted.driver, cuda, tables, windows))
+    if wanted.driver_cuda is not None:
+        answers.append(floors.serves_by_cuda(wanted.driver_cuda, cuda))
+    verdict = any_of(answers)
+    if verdict is Truth.TRUE:
+        return ""
+    floor = floors.floor_of(cuda, tables, windows)
+    if verdict is Truth.UNKNOWN or floor is None:
+        return f"the oldest driver for CUDA {cuda} is not known"
+    had = f"driver {wanted.driver}" if wanted.driver else f"a driver of CUDA {wanted.driver_cuda}"
+    return f"CUDA {cuda} needs driver {floor.oldest} or newer; this machine has {had}"
+
+
+def _against_gpus(row: Row, wanted: Wanted) -> str:
+    column = "sm_aarch64" if wanted.platform == LINUX_ARM else "sm_x86_64"
+    compiled = rows.versions(row, column)
+    for gpu in wanted.gpus:
+        if compiled is None:
+            return "for which GPUs this build holds kernels is not known"
+        if kernels.covers(kernels.machine_code(compiled), gpu.capability) is not Truth.TRUE:
+            held = ", ".join(str(item) for item in compiled)
+            return f"no kernels for {gpu.name} (compute capability {gpu.capability}); it holds {held}"
+    return ""
+
+
+def _minor(version: Version) -> tuple[int, int]:
+    return (version.major, version.minor)
