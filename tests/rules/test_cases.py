@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from rule_cases import Case, facts_of, read_cases
 
 from gpudoctor.explain import known_specs
 from gpudoctor.knowledge.catalogue import Catalogue
 from gpudoctor.knowledge.derive_facts import derivation
 from gpudoctor.knowledge.judge_rule import judge_rule
 from gpudoctor.knowledge.source import find_rules
+from rule_cases import Case, facts_of, read_cases
 
 CASES = tuple(read_cases(Path(__file__).parent / "checks"))
 SPECS = known_specs()
