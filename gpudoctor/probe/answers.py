@@ -14,6 +14,7 @@ from gpudoctor.model.exit_status import signal_name
 from gpudoctor.model.fact import Element, Fact, Reason, Unknown, Value
 from gpudoctor.model.version import Version
 
+CHANNEL_LOST = 70  # the harness leaves with it when what it writes to was closed behind its back
 NOT_INSTALLED = Unknown(Reason.NOT_INSTALLED, "torch is not installed in this environment")
 NOT_IMPORTED = Unknown(Reason.NOT_REQUESTED, "torch was not imported")
 
@@ -47,6 +48,8 @@ def why_silent(end: ChildEnd) -> Unknown:
         )
     if end.end is End.SIGNALLED:
         return Unknown(Reason.CRASHED, f"the examining process was ended by {end.signal}")
+    if end.status == CHANNEL_LOST:
+        return Unknown(Reason.NO_DATA, "the file descriptor that the answers go to was closed by what was imported")
     if end.status:
         return Unknown(Reason.CRASHED, f"the examining process ended with status {end.status}")
     return Unknown(Reason.NO_DATA, "the examining process said nothing about it")

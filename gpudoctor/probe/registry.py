@@ -14,10 +14,18 @@ import gpudoctor.probe
 from gpudoctor.host.base import Host
 from gpudoctor.model.child import ChildEnd, End
 from gpudoctor.model.diagnosis import Run, Target
-from gpudoctor.model.fact import Fact, FactSpec, Reason, Unknown
+from gpudoctor.model.fact import Fact, FactSpec, FactType, Reason, Unknown, Value
 from gpudoctor.model.registry import modules_of, specs_of
+from gpudoctor.model.version import Version
 from gpudoctor.probe import answers, target, zygote
 
+TYPES: dict[FactType, tuple[type, ...]] = {
+    FactType.TEXT: (str,),
+    FactType.VERSION: (Version,),
+    FactType.INTEGER: (int,),
+    FactType.NUMBER: (int, float),
+    FactType.BOOLEAN: (bool,),
+}
 IMPORT_OUTCOMES = {"imported": "completed", "started": "crashed", "import_error": "failed", "exited": "failed"}
 STEP_OUTCOMES = {"exited": "crashed", "blocked": "skipped", "started": "crashed"}
 
@@ -74,7 +82,22 @@ def facts_of(end: ChildEnd, plan: Mapping[str, Any]) -> Iterable[Fact]:
         except Exception as error:  # noqa: BLE001 - the lines come from an interpreter that foreign code ran in
             missing = Unknown(Reason.CRASHED, f"{type(error).__name__}: {str(error)[:300]}")
         for spec in module.FACTS:
-            yield found.get(spec.key, Fact(spec.key, missing))
+            fact = found.get(spec.key, Fact(spec.key, missing))
+            if isinstance(fact.value, Unknown) or fits(fact.value, spec.type):
+                yield fact
+            else:
+                yield Fact(spec.key, Unknown(Reason.UNPARSEABLE, f"no {spec.type.value}: {fact.value!r}"[:300]))
+
+
+def fits(value: Value, declared: FactType) -> bool:
+    """Whether a value is of its declared type; foreign code can make any line say anything."""
+    if declared.is_list:
+        return isinstance(value, tuple) and all(
+            isinstance(element, Unknown) or fits(element, declared.element) for element in value
+        )
+    if isinstance(value, bool):
+        return declared is FactType.BOOLEAN
+    return isinstance(value, TYPES[declared])
 
 
 def runs_of(end: ChildEnd, plan: Mapping[str, Any]) -> Iterable[Run]:

@@ -46,7 +46,7 @@ def _judge(
 ) -> None:
     from packaging.requirements import InvalidRequirement, Requirement
     from packaging.utils import canonicalize_name
-    from packaging.version import InvalidVersion
+    from packaging.version import InvalidVersion, Version
 
     try:
         wanted = Requirement(requirement)
@@ -60,7 +60,7 @@ def _judge(
         missing.add(f"{owner} requires {asked}, which is not installed")
         return
     try:
-        fits = wanted.specifier.contains(there, prereleases=True)
+        fits = wanted.specifier.contains(Version(there), prereleases=True)
     except InvalidVersion:
         return
     if not fits:

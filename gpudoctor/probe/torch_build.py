@@ -133,10 +133,9 @@ def build_facts(sources: Sources) -> Iterable[Fact]:
         value = sources.imported.get(name)
         yield Fact(key, value if isinstance(value, bool) else untold(sources, name))
     compiled = sources.imported.get("cudnn_compiled")
-    if isinstance(compiled, list):
-        yield Fact("torch.cudnn_compiled_version", version(".".join(str(part) for part in compiled)))
-    else:
-        yield Fact("torch.cudnn_compiled_version", other_build(build, "cuda") or untold(sources, "cudnn_compiled"))
+    number = version(".".join(str(part) for part in compiled)) if isinstance(compiled, list) else None
+    why = untold(sources, "cudnn_compiled")
+    yield Fact("torch.cudnn_compiled_version", other_build(build, "cuda") or number or why)
 
 
 def untold(sources: Sources, name: str) -> Unknown:

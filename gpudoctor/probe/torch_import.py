@@ -7,7 +7,7 @@ from typing import Any
 
 from gpudoctor.model.child import ChildEnd, End
 from gpudoctor.model.fact import Fact, FactSpec, FactType, Reason, Unknown
-from gpudoctor.probe.answers import NOT_IMPORTED, NOT_INSTALLED, absent, known_or, said, text, why_silent
+from gpudoctor.probe.answers import CHANNEL_LOST, NOT_IMPORTED, NOT_INSTALLED, absent, known_or, said, text, why_silent
 
 OUTPUT_LIMIT = 8_000
 FACTS = (
@@ -56,6 +56,8 @@ def outcome_of(end: ChildEnd, plan: Mapping[str, Any], line: Mapping[str, Any]) 
     if outcome in ("imported", "import_error", "exited"):
         return outcome
     if outcome == "started":
+        if end.end is End.EXITED and end.status == CHANNEL_LOST:
+            return ""
         return {End.TIMED_OUT: "timed_out", End.SIGNALLED: "crashed"}.get(end.end, "exited")
     files = said(end, "torch_files")
     if files.get("outcome") != "completed":

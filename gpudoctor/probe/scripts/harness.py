@@ -119,7 +119,7 @@ def examine(wire: "Any", plan: "Any") -> None:
     if torch is None:
         return
     guarded(wire, "torch_build", lambda: importer.build_facts(torch))
-    groups = load("step_groups.py")
+    groups = load("forked_groups.py")
     for group in plan.get("groups", []):
         groups.run_group(torch, group, STARTED + plan.get("deadline_s", 60.0), wire.emit, load, libraries.look)
 
