@@ -14,6 +14,7 @@ from gpudoctor.model.exit_status import ExitStatus
 from gpudoctor.model.signature import Pattern, Role, Signature
 
 _DOCUMENT = re.compile(r"[a-z][a-z0-9_]*")
+_CAUSELESS = (Role.NOISE, Role.STATUS)
 _SHORTEST_ANCHOR = 2
 _WINDOW = 10_000
 
@@ -26,9 +27,9 @@ def read_signature(file: RuleFile, known: Known, problems: list[str]) -> Signatu
     conditions = ConditionReader(fields, known.facts, False)
     signature = Signature(
         id=read_id(fields, file.id, NAME_ID, known),
-        cause=fields.text("cause", needed=role is not Role.NOISE, example='"family.name"'),
+        cause=fields.text("cause", needed=role not in _CAUSELESS, example='"family.name"'),
         role=role,
-        weight=fields.number("weight", 0, 1),
+        weight=fields.number("weight", 0, 1, default=0 if role in _CAUSELESS else None),
         patterns=patterns,
         direct=fields.flag("direct"),
         without=_patterns(fields, "without"),
@@ -50,6 +51,8 @@ def _check_whole(signature: Signature, fields: Fields, known: Known) -> None:
     fields.known("cause", signature.cause, known.causes, "cause")
     if not signature.patterns and signature.where is None:
         fields.complain("pattern", "at least one [[pattern]] with regex and anchors is needed, or a [where] block")
+    if signature.role is Role.STATUS and not {"code", "signal"} & _captures(signature):
+        fields.complain("pattern", "a status needs a named group: (?P<code>...) or (?P<signal>...)")
     if signature.within_lines and not signature.also:
         fields.complain("within_lines", "means nothing without an [[also]] block")
     if PLACEHOLDER.search(signature.summary) and known.facts is not None:
