@@ -48,13 +48,12 @@ class Death:
     call: str
     unknown: Unknown
 
-    def distance(self, step: str, gpu: int) -> int:
-        """How little this death has to do with a step that was not answered: 0 is that very step."""
-        if (self.step, self.gpu) == (step, gpu):
-            return 0
-        if self.step == step:
-            return 1
-        return 2 if self.gpu == gpu != MACHINE else 3
+    def distance(self, step: str, gpu: int, call: str) -> int:
+        """How little this death has to do with a step that was not answered; `call` is what the step left out."""
+        related = call == self.call if call else step == self.step
+        if related:
+            return 0 if gpu == self.gpu else 1
+        return 2 if gpu == self.gpu != MACHINE else 3
 
     @property
     def words(self) -> str:
@@ -80,9 +79,10 @@ class Readings:
         return "ok"
 
     def missing(self, step: str, gpu: int) -> Unknown:
-        """Why there is no answer to a step: its own death before that of a relative, and that before any."""
+        """Why there is no answer to a step: the death that has most to do with it."""
+        call = str(self.answers.get((step, gpu), {}).get("skipped", ""))
         if self.deaths:
-            return min(self.deaths, key=lambda death: death.distance(step, gpu)).unknown
+            return min(self.deaths, key=lambda death: death.distance(step, gpu, call)).unknown
         if self.outcome == "not_started":
             end = self.ends[0] if self.ends else ChildEnd(End.NOT_STARTED)
             return Unknown(Reason.NO_DATA, f"the child was not started: {end.error or end.errno}")
@@ -119,15 +119,15 @@ def _run(host: Host, plan: Plan, retry: int, skips: Iterable[Skip]) -> ChildEnd:
 
 
 def _skips(deaths: Iterable[Death]) -> list[Skip]:
-    """A step that died for two devices is left out for all of them, and so is a device on which two steps died."""
+    """A call that died for two devices is left out for all of them, and so is a device on which two calls died."""
     skips: list[Skip] = []
     for death in deaths:
-        if any(step == death.step for step, _ in skips):
-            skips.append((death.step, None))
+        if any(call == death.call for call, _ in skips):
+            skips.append((death.call, None))
         elif death.gpu != MACHINE and any(gpu == death.gpu for _, gpu in skips):
             skips.append((None, death.gpu))
         else:
-            skips.append((death.step, death.gpu))
+            skips.append((death.call, death.gpu))
     return skips
 
 
@@ -155,11 +155,14 @@ def death_of(end: ChildEnd, plan: Plan) -> Death | None:
 
 
 def _merged(ends: Iterable[ChildEnd]) -> dict[Key, Mapping[str, Any]]:
-    """The first complete answer to each step; lines that make no sense are passed over."""
+    """The first complete answer to each step, or the word that it was left out; lines that make no sense are not
+    read."""
     answers: dict[Key, Mapping[str, Any]] = {}
     for end in ends:
         for line in end.lines:
             step, gpu = line.get("step"), line.get("gpu", MACHINE)
-            if isinstance(step, str) and isinstance(gpu, int) and "begin" not in line:
-                answers.setdefault((step, gpu), line)
+            if not isinstance(step, str) or not isinstance(gpu, int) or "begin" in line:
+                continue
+            if (step, gpu) not in answers or "skipped" in answers[step, gpu]:
+                answers[step, gpu] = line
     return answers

@@ -64,7 +64,7 @@ def interpret(readings: Readings) -> list[Fact]:
 def _raw(readings: Readings, step: str, gpu: int = MACHINE) -> Json:
     """The value of a step as the child sent it, or Unknown with CUDA's own code and words."""
     line = readings.answers.get((step, gpu))
-    if line is None:
+    if line is None or "skipped" in line:
         before = _failed_before(readings, step)
         return readings.missing(step, gpu) if before is None else before
     if "value" in line:
@@ -75,7 +75,7 @@ def _raw(readings: Readings, step: str, gpu: int = MACHINE) -> Json:
 def _failed_before(readings: Readings, step: str) -> Unknown | None:
     for before in ("load", "init", "count"):
         line = readings.answers.get((before, MACHINE))
-        if before != step and line is not None and "value" not in line:
+        if before != step and line is not None and not {"value", "skipped"} & line.keys():
             return _refusal(readings, line)
     return None
 
@@ -147,6 +147,8 @@ def _devices(readings: Readings) -> Iterator[Fact]:
 
 def _device(readings: Readings, step: str, gpu: int, convert: Callable[[Json], Element]) -> Element:
     grasped = readings.answers.get(("device", gpu), {})
+    if "skipped" in grasped:
+        return readings.missing("device", gpu)
     if grasped and "value" not in grasped:
         return _refusal(readings, grasped)
     return _converted(readings, step, gpu, convert)

@@ -103,6 +103,8 @@ class _Reading:
         line = self.readings.answers.get((step, gpu))
         if line is None:
             return self._unasked(step, gpu)
+        if "skipped" in line:
+            return self.readings.missing(step, gpu)
         refused = refusal(line, self.texts)
         return line["value"] if refused is None else refused
 
@@ -121,7 +123,7 @@ class _Reading:
         needed = (("handle", gpu),) if gpu != MACHINE else ()
         for before in (*needed, ("count", MACHINE), ("init", MACHINE), ("load", MACHINE), ("import", MACHINE)):
             line = self.readings.answers.get(before)
-            if line is not None and before != (step, gpu):
+            if line is not None and "skipped" not in line and before != (step, gpu):
                 refused = refusal(line, self.texts)
                 if refused is not None:
                     return refused

@@ -23,10 +23,14 @@ class RefusedError(Exception):
         self.code = code
 
 
+class LeftOutError(Exception):
+    """An earlier child died in this call, so that this one does not make it."""
+
+
 class Steps:
     """The plan that came in and the lines that go out.
 
-    The plan's `skip` lists pairs of a step and a device; null stands for every step or every device. `limits` gives
+    The plan's `skip` lists pairs of a call and a device; null stands for every call or every device. `limits` gives
     the seconds that a call may take, by step, with `""` for all others.
     """
 
@@ -35,6 +39,7 @@ class Steps:
         plan = json.loads(_read_all(int(argv[2])) or "{}")
         self._skip = {tuple(pair) for pair in plan.get("skip", ())}
         self._limits: dict[str, float] = plan.get("limits", {})
+        self._step, self._gpu, self._call = "", MACHINE, ""
         self.codes: dict[int, None] = {}  # every error code so far, in order
         # Whoever started us may have left the alarm ignored or blocked, and both outlive exec.
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
@@ -44,41 +49,34 @@ class Steps:
         """Write one result line at once."""
         os.write(self._results, json.dumps(line, default=str).encode() + b"\n")
 
-    def skips(self, step: str, gpu: int = MACHINE) -> bool:
-        """Whether an earlier child died at this step, so that this one leaves it out."""
-        return bool(self._skip & {(step, gpu), (step, None), (None, gpu)})
+    def announce(self, call: str) -> None:
+        """Name the foreign call that comes next within the step, and start its clock; LeftOutError when it is not to be
+        made. Calling the same function again within a step needs no new line."""
+        if call == self._call:
+            return
+        self._call = call
+        if self._skip & {(call, self._gpu), (call, None), (None, self._gpu)}:
+            raise LeftOutError(call)
+        self.say(step=self._step, gpu=self._gpu, begin=call)
+        signal.setitimer(signal.ITIMER_REAL, self._limits.get(self._step, self._limits.get("", 0.0)))
 
-    def begin(self, step: str, gpu: int, call: str) -> None:
-        """Announce a call and start its clock."""
-        self.say(step=step, gpu=gpu, begin=call)
-        signal.setitimer(signal.ITIMER_REAL, self._limits.get(step, self._limits.get("", 0.0)))
-
-    def take(self, step: str, gpu: int, call: str, read: Callable[[], Any]) -> Any:
-        """Run one step and report its value, the library's error code, or our own trouble with the answer.
-
-        Returns the value, or None where there is none.
-        """
-        if self.skips(step, gpu):
-            return None
-        self.begin(step, gpu, call)
+    def take(self, step: str, gpu: int, read: Callable[[], Any]) -> Any:
+        """Run one step, which announces its calls, and report its value, the library's error code, or our own trouble
+        with the answer. Returns the value, or None where there is none."""
+        self._step, self._gpu, self._call = step, gpu, ""
+        answer: dict[str, Any]
         try:
-            value = read()
+            answer = {"value": read()}
         except RefusedError as refused:
-            self._stop()
             self.codes[refused.code] = None
-            self.say(step=step, gpu=gpu, call=call, code=refused.code)
-            return None
+            answer = {"code": refused.code}
+        except LeftOutError:
+            answer = {"skipped": self._call}
         except Exception as error:  # noqa: BLE001 - junk from a sick library must cost this step only
-            self._stop()
-            self.say(step=step, gpu=gpu, call=call, error=f"{type(error).__name__}: {error}"[:500])
-            return None
-        self._stop()
-        self.say(step=step, gpu=gpu, call=call, value=value)
-        return value
-
-    @staticmethod
-    def _stop() -> None:
+            answer = {"error": f"{type(error).__name__}: {error}"[:500]}
         signal.setitimer(signal.ITIMER_REAL, 0.0)
+        self.say(step=step, gpu=gpu, call=self._call, **answer)
+        return answer.get("value")
 
 
 def loaded_path(soname: str) -> str:

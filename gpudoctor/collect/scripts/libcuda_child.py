@@ -23,7 +23,9 @@ FUNCTION_NOT_FOUND = 500  # the driver API's own number for a symbol that it doe
 class DriverApi:
     """The loaded library. Every call that does not give 0 raises RefusedError with CUDA's number."""
 
-    def __init__(self) -> None:
+    def __init__(self, announce: Callable[[str], None]) -> None:
+        self._announce = announce
+        announce("dlopen")
         self._library = ctypes.CDLL(SONAME)
 
     def call(self, name: str, *arguments: Any) -> None:
@@ -31,6 +33,7 @@ class DriverApi:
         function = getattr(self._library, name, None)
         if function is None:
             raise RefusedError(FUNCTION_NOT_FOUND)
+        self._announce(name)
         code = int(function(*arguments))
         if code:
             raise RefusedError(code)
@@ -65,26 +68,29 @@ class DriverApi:
     def error_words(self, name: str, code: int) -> str:
         """What cuGetErrorName or cuGetErrorString says of a code; empty when the library does not know it."""
         out = ctypes.c_char_p()
-        self.call(name, code, ctypes.byref(out))
+        try:
+            self.call(name, code, ctypes.byref(out))
+        except RefusedError:
+            return ""
         return (out.value or b"").decode("utf-8", "replace")
 
 
 def read_devices(steps: Any, api: DriverApi, count: int) -> None:
     """What the API says of each device that it lets this process see."""
-    ways: tuple[tuple[str, str, Callable[[int], Any]], ...] = (
-        ("name", "cuDeviceGetName", lambda device: api.text("cuDeviceGetName", device)),
-        ("compute_capability", "cuDeviceGetAttribute", api.capability),
-        ("memory", "cuDeviceTotalMem_v2", api.memory),
-        ("bus_id", "cuDeviceGetPCIBusId", lambda device: api.text("cuDeviceGetPCIBusId", device)),
+    ways: tuple[tuple[str, Callable[[int], Any]], ...] = (
+        ("name", lambda device: api.text("cuDeviceGetName", device)),
+        ("compute_capability", api.capability),
+        ("memory", api.memory),
+        ("bus_id", lambda device: api.text("cuDeviceGetPCIBusId", device)),
     )
     devices = {}
     for ordinal in range(count):
-        device = steps.take("device", ordinal, "cuDeviceGet", lambda o=ordinal: api.number("cuDeviceGet", o))
+        device = steps.take("device", ordinal, lambda o=ordinal: api.number("cuDeviceGet", o))
         if device is not None:
             devices[ordinal] = device
-    for step, name, read in ways:
+    for step, read in ways:
         for ordinal, device in devices.items():
-            steps.take(step, ordinal, name, lambda read=read, device=device: read(device))
+            steps.take(step, ordinal, lambda read=read, device=device: read(device))
 
 
 def examine(steps: Any) -> None:
@@ -92,19 +98,19 @@ def examine(steps: Any) -> None:
     held: list[DriverApi] = []
 
     def load() -> str:
-        held.append(DriverApi())
+        held.append(DriverApi(steps.announce))
         return str(loaded_path(SONAME))
 
-    if steps.take("load", MACHINE, "dlopen", load) is None:
+    if steps.take("load", MACHINE, load) is None:
         return
     api = held[0]
-    steps.take("api_version", MACHINE, "cuDriverGetVersion", lambda: api.number("cuDriverGetVersion"))
-    if steps.take("init", MACHINE, "cuInit", lambda: api.checked("cuInit", 0)) is not None:
-        count = steps.take("count", MACHINE, "cuDeviceGetCount", lambda: api.number("cuDeviceGetCount"))
+    steps.take("api_version", MACHINE, lambda: api.number("cuDriverGetVersion"))
+    if steps.take("init", MACHINE, lambda: api.checked("cuInit", 0)) is not None:
+        count = steps.take("count", MACHINE, lambda: api.number("cuDeviceGetCount"))
         read_devices(steps, api, count or 0)
     for code in [0, *steps.codes]:
         for step, name in (("error_name", "cuGetErrorName"), ("error_text", "cuGetErrorString")):
-            steps.take(f"{step}.{code}", MACHINE, name, lambda n=name, code=code: api.error_words(n, code))
+            steps.take(f"{step}.{code}", MACHINE, lambda n=name, code=code: api.error_words(n, code))
 
 
 def main() -> None:

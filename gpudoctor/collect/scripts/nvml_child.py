@@ -34,6 +34,13 @@ except Exception as error:  # noqa: BLE001 - whatever a broken installation rais
     import_error = f"{type(error).__name__}: {error}"
 
 Read = Callable[..., Any]
+tellers: list[Callable[[str], None]] = []  # filled by main: who is told of each call before it is made
+
+
+def tell(name: str) -> None:
+    """Announce a call."""
+    for teller in tellers:
+        teller(name)
 
 
 def call(name: str, *arguments: Any) -> Any:
@@ -41,6 +48,7 @@ def call(name: str, *arguments: Any) -> Any:
     function = getattr(pynvml, name, None)
     if function is None:
         raise RefusedError(FUNCTION_NOT_FOUND)
+    tell(name)
     try:
         return function(*arguments)
     except pynvml.NVMLError as error:
@@ -129,6 +137,7 @@ def mig_devices(handle: Any) -> list[str]:
     return found
 
 
+# pynvml refuses the names without a version once the driver lacks the newest version, so these are asked for by number.
 # Each step with the functions that can answer it, the newest first: a driver too old for one is asked with the next.
 DEVICE_STEPS: tuple[tuple[str, tuple[tuple[str, Read], ...]], ...] = tuple(
     (step, tuple((one, make(one)) for one in names))
@@ -141,17 +150,17 @@ DEVICE_STEPS: tuple[tuple[str, tuple[tuple[str, Read], ...]], ...] = tuple(
         (
             "processes_compute",
             processes,
-            ("nvmlDeviceGetComputeRunningProcesses", "nvmlDeviceGetComputeRunningProcesses_v2"),
+            ("nvmlDeviceGetComputeRunningProcesses_v3", "nvmlDeviceGetComputeRunningProcesses_v2"),
         ),
         (
             "processes_graphics",
             processes,
-            ("nvmlDeviceGetGraphicsRunningProcesses", "nvmlDeviceGetGraphicsRunningProcesses_v2"),
+            ("nvmlDeviceGetGraphicsRunningProcesses_v3", "nvmlDeviceGetGraphicsRunningProcesses_v2"),
         ),
         (
             "processes_mps",
             processes,
-            ("nvmlDeviceGetMPSComputeRunningProcesses", "nvmlDeviceGetMPSComputeRunningProcesses_v2"),
+            ("nvmlDeviceGetMPSComputeRunningProcesses_v3", "nvmlDeviceGetMPSComputeRunningProcesses_v2"),
         ),
         ("minor", plain, ("nvmlDeviceGetMinorNumber",)),
         ("mig_mode", plain, ("nvmlDeviceGetMigMode",)),
@@ -239,27 +248,27 @@ def read_devices(steps: Any, count: int) -> None:
             held.append(call("nvmlDeviceGetHandleByIndex", gpu))
             return True
 
-        if steps.take("handle", gpu, "nvmlDeviceGetHandleByIndex", grasp):
+        if steps.take("handle", gpu, grasp):
             handles[gpu] = held[0]
     with_mig = set()
     for step, ways in DEVICE_STEPS:
         for gpu, handle in handles.items():
-            value = steps.take(step, gpu, ways[0][0], lambda ways=ways, handle=handle: newest_first(ways, handle))
+            value = steps.take(step, gpu, lambda ways=ways, handle=handle: newest_first(ways, handle))
             if step == "mig_mode" and value and value[0]:
                 with_mig.add(gpu)
     for gpu in sorted(with_mig):
-        steps.take("mig_devices", gpu, "nvmlDeviceGetMigDeviceHandleByIndex", lambda gpu=gpu: mig_devices(handles[gpu]))
+        steps.take("mig_devices", gpu, lambda gpu=gpu: mig_devices(handles[gpu]))
     for step, name, arguments in PAIR_STEPS:
         for first in handles:
             for second in (gpu for gpu in handles if gpu > first):
                 read = lambda a=handles[first], b=handles[second], n=name, x=arguments: call(n, a, b, *x)  # noqa: E731
-                steps.take(f"{step}.{second}", first, name, read)
+                steps.take(f"{step}.{second}", first, read)
 
 
 def tell_error_texts(steps: Any) -> None:
     """NVML's own words for every code that it gave, last, because asking for them is one more call that can fail."""
     for code in list(steps.codes):
-        steps.take(f"error_text.{code}", MACHINE, "nvmlErrorString", lambda code=code: pynvml.nvmlErrorString(code))
+        steps.take(f"error_text.{code}", MACHINE, lambda code=code: _text(call("nvmlErrorString", code)))
 
 
 def examine(steps: Any) -> None:
@@ -269,17 +278,18 @@ def examine(steps: Any) -> None:
         return
 
     def load() -> str:
+        tell("dlopen")
         ctypes.CDLL(SONAME)
         return str(loaded_path(SONAME))
 
-    if steps.take("load", MACHINE, "dlopen", load) is None:
+    if steps.take("load", MACHINE, load) is None:
         return
-    if steps.take("init", MACHINE, "nvmlInitWithFlags", lambda: call("nvmlInit") or 0) is None:
+    if steps.take("init", MACHINE, lambda: call("nvmlInit") or 0) is None:
         return
-    steps.take("driver_version", MACHINE, "nvmlSystemGetDriverVersion", lambda: call("nvmlSystemGetDriverVersion"))
-    steps.take("cuda_version", MACHINE, "nvmlSystemGetCudaDriverVersion_v2", _cuda_version)
-    steps.take("library_version", MACHINE, "nvmlSystemGetNVMLVersion", lambda: call("nvmlSystemGetNVMLVersion"))
-    count = steps.take("count", MACHINE, "nvmlDeviceGetCount", lambda: call("nvmlDeviceGetCount"))
+    steps.take("driver_version", MACHINE, lambda: call("nvmlSystemGetDriverVersion"))
+    steps.take("cuda_version", MACHINE, _cuda_version)
+    steps.take("library_version", MACHINE, lambda: call("nvmlSystemGetNVMLVersion"))
+    count = steps.take("count", MACHINE, lambda: call("nvmlDeviceGetCount"))
     read_devices(steps, count or 0)
 
 
@@ -294,6 +304,7 @@ def _cuda_version() -> int:
 def main() -> None:
     """Read, tell, and leave without running the library's own destructors, which may hang."""
     steps = Steps(sys.argv)
+    tellers.append(steps.announce)
     examine(steps)
     if pynvml is not None:
         tell_error_texts(steps)
