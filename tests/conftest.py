@@ -13,6 +13,9 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
+# Fixtures that tests of several rooms share.
+pytest_plugins = ["fake_driver"]
+
 
 def _missing(reason: str) -> None:
     if os.environ.get("GPUDOCTOR_REQUIRE_RIGS") == "1":
