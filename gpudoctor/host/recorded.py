@@ -162,10 +162,11 @@ class RecordedHost:
 
     def _look(self, question: str, path: str) -> str:
         """The path in normal form; raises the error that was recorded for it or for a directory above it."""
-        path = posixpath.normpath(posixpath.join(str(self._recording.identity.get("cwd") or "/"), path))
-        if path.startswith("//"):
-            path = path[1:]
-        for one in (path, *_parents(path)):
+        if "\0" in path:
+            raise named_error(path, "EINVAL")
+        path = posixpath.join(str(self._recording.identity.get("cwd") or "/"), path)
+        path = "/" + posixpath.normpath(path).lstrip("/")
+        for one in (path, *(() if self._exists(path) else _parents(path))):
             recorded = self._recording.errors.get(one)
             if isinstance(recorded, dict) and one == path:
                 recorded = recorded.get(question)
