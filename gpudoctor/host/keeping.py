@@ -135,7 +135,10 @@ def _index(kept: Kept, pieces: Mapping[str, list[Piece]], redact: Callable[[str]
         "links": kept.links,
         "errors": _errors(kept, redact),
         "disk": {path: dataclasses.asdict(use) for path, use in kept.disk.items()},
-        "pieces": {path: [_piece(path, one, redact) for one in some] for path, some in pieces.items()},
+        "pieces": {
+            path: [_piece(path, one, redact) for one in sorted(some, key=lambda piece: piece.offset)]
+            for path, some in pieces.items()
+        },
         "commands": [{"argv": [redact(word) for word in argv], **_end(end, redact)} for argv, end in kept.commands],
         "children": {name: _end(end, redact) for name, end in kept.children.items()},
     }

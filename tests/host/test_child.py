@@ -75,7 +75,7 @@ def test_a_signal_without_a_name_is_told_by_number() -> None:
 
 
 def test_lines_survive_a_null_dereference_in_native_code(children: Children, tmp_path: Path) -> None:
-    code = "os.write(result, b'{\"step\": \"one\"}\\n{\"step\": \"two\"}\\n{\"step\": \"thr')\nctypes.string_at(0)\n"
+    code = 'os.write(result, b\'{"step": "one"}\\n{"step": "two"}\\n{"step": "thr\')\nctypes.string_at(0)\n'
     end = _script(children, tmp_path, code)
     assert (end.end, end.signal) == (End.SIGNALLED, "SIGSEGV")
     assert [line["step"] for line in end.lines] == ["one", "two"]
@@ -84,7 +84,7 @@ def test_lines_survive_a_null_dereference_in_native_code(children: Children, tmp
 
 
 def test_lines_survive_the_kill_at_the_time_limit(children: Children, tmp_path: Path) -> None:
-    end = _script(children, tmp_path, "os.write(result, b'{\"step\": \"one\"}\\n')\ntime.sleep(600)\n", limit=1.5)
+    end = _script(children, tmp_path, 'os.write(result, b\'{"step": "one"}\\n\')\ntime.sleep(600)\n', limit=1.5)
     assert end.end is End.TIMED_OUT
     assert end.lines == ({"step": "one"},)
     assert not end.torn
@@ -101,7 +101,7 @@ def test_lines_of_many_forked_writers_do_not_overwrite_each_other(children: Chil
     code = (
         "for rank in range(4):\n"
         "    if os.fork() == 0:\n"
-        "        for step in range(200): os.write(result, b'{\"rank\": %d, \"step\": %d}\\n' % (rank, step))\n"
+        '        for step in range(200): os.write(result, b\'{"rank": %d, "step": %d}\\n\' % (rank, step))\n'
         "        os._exit(0)\n"
         "for _ in range(4): os.wait()\n"
     )
@@ -110,7 +110,10 @@ def test_lines_of_many_forked_writers_do_not_overwrite_each_other(children: Chil
 
 
 def test_lines_that_are_no_objects_are_counted_and_left_out(children: Children, tmp_path: Path) -> None:
-    code = "os.write(result, b'[1]\\n\\n\\xff\\xfe\\n{\"a\": 1}\\n' + b'[' * 100000 + b'\\n{\"n\": ' + b'9' * 5000 + b'}\\n')"
+    code = (
+        "os.write(result, b'[1]\\n\\n\\xff\\xfe\\n{\"a\": 1}\\n')\n"
+        "os.write(result, b'[' * 100000 + b'\\n{\"n\": ' + b'9' * 5000 + b'}\\n')\n"
+    )
     end = _script(children, tmp_path, code)
     assert end.lines == ({"a": 1},)
     assert end.extra["unreadable_lines"] == 4
