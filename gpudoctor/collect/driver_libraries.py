@@ -149,7 +149,10 @@ def _strays(host: Host, soname: str) -> Iterator[Candidate]:
 
 
 def _distinct(libraries: Iterable[Library]) -> list[Library]:
-    return list({library.real_path: library for library in reversed(list(libraries))}.values())[::-1]
+    first: dict[str, Library] = {}
+    for library in libraries:
+        first.setdefault(library.real_path, library)
+    return list(first.values())
 
 
 def _facts(area: str, soname: str, library: Library | None, copies: list[Library]) -> Iterator[Fact]:
