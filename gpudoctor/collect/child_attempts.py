@@ -23,6 +23,19 @@ Key = tuple[str, int]
 Skip = tuple[Optional[str], Optional[int]]
 
 
+def text_of(value: Json) -> str:
+    """The value where it is text; ValueError where a child sent something else."""
+    if not isinstance(value, str):
+        raise ValueError(f"no text: {value!r}"[:200])
+    return value
+
+
+def code_of(line: Mapping[str, Json]) -> int | None:
+    """The library's error code in a result line, where it has one."""
+    code = line.get("code")
+    return code if isinstance(code, int) and not isinstance(code, bool) else None
+
+
 @dataclass(frozen=True)
 class Plan:
     """How to run one driver child. `vital` steps carry all others: when one dies, no further child is started.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from gpudoctor.collect.base import STAGE_CHILD
-from gpudoctor.collect.child_attempts import MACHINE, Json, Plan, Readings, read_out
+from gpudoctor.collect.child_attempts import MACHINE, Json, Plan, Readings, code_of, read_out, text_of
 from gpudoctor.collect.nvml_decode import cuda_version
 from gpudoctor.host.base import Host
 from gpudoctor.model.fact import Element, Fact, FactSpec, FactType, Reason, Unknown
@@ -72,6 +72,11 @@ def _raw(readings: Readings, step: str, gpu: int = MACHINE) -> Json:
     return _refusal(readings, line)
 
 
+def _unknown(readings: Readings, step: str) -> Unknown:
+    raw = _raw(readings, step)
+    return raw if isinstance(raw, Unknown) else Unknown(Reason.UNPARSEABLE, f"{step}: {raw!r}"[:300])
+
+
 def _failed_before(readings: Readings, step: str) -> Unknown | None:
     for before in ("load", "init", "count"):
         line = readings.answers.get((before, MACHINE))
@@ -82,7 +87,7 @@ def _failed_before(readings: Readings, step: str) -> Unknown | None:
 
 def _refusal(readings: Readings, line: Mapping[str, Json]) -> Unknown:
     call = line.get("call", line.get("step"))
-    if "code" in line:
+    if code_of(line) is not None:
         name = readings.answers.get((f"error_name.{line['code']}", MACHINE), {}).get("value") or "an unknown error"
         return Unknown(Reason.NO_DATA, f"{call} gave CUDA error {line['code']}, {name}")
     reason = Reason.NOT_INSTALLED if "No such file" in str(line.get("error")) else Reason.NO_DATA
@@ -95,13 +100,13 @@ def _converted(readings: Readings, step: str, gpu: int, convert: Callable[[Json]
         return raw
     try:
         return convert(raw)
-    except (ValueError, TypeError, LookupError) as error:
+    except (ValueError, TypeError, LookupError, ArithmeticError) as error:
         return Unknown(Reason.UNPARSEABLE, f"{step}: {error}: {raw!r}"[:300])
 
 
 def _loading(readings: Readings) -> Iterator[Fact]:
     line = readings.answers.get(("load", MACHINE), {})
-    path = _raw(readings, "load")
+    path = _converted(readings, "load", MACHINE, text_of)
     yield Fact(
         "libcuda.loaded_path", path if path != "" else Unknown(Reason.NO_DATA, "the kernel's maps do not show it")
     )
@@ -114,18 +119,18 @@ def _loading(readings: Readings) -> Iterator[Fact]:
 
 def _starting(readings: Readings) -> Iterator[Fact]:
     line = readings.answers.get(("init", MACHINE), {})
-    code = line.get("code", 0 if "value" in line else None)
+    code = 0 if "value" in line else code_of(line)
     outcome = readings.outcome
     if outcome == "ok" and code != 0:
         outcome = "error"
     yield Fact("cuda.init_outcome", outcome)
-    if not isinstance(code, int):
+    if code is None:
         for key in ("code", "name", "text"):
-            yield Fact(f"cuda.init_{key}", _raw(readings, "init"))
+            yield Fact(f"cuda.init_{key}", _unknown(readings, "init"))
     else:
         yield Fact("cuda.init_code", code)
         for key in ("name", "text"):
-            words = _raw(readings, f"error_{key}.{code}")
+            words = _converted(readings, f"error_{key}.{code}", MACHINE, text_of)
             nameless = Unknown(Reason.NO_DATA, f"the library has no {key} for CUDA error {code}")
             yield Fact(f"cuda.init_{key}", nameless if words == "" else words)
     yield Fact("cuda.driver_api_version", _converted(readings, "api_version", MACHINE, cuda_version))
@@ -135,10 +140,10 @@ def _devices(readings: Readings) -> Iterator[Fact]:
     count = _converted(readings, "count", MACHINE, int)
     yield Fact("cuda.device_count", count)
     for key, step, convert in (
-        ("names", "name", str),
+        ("names", "name", text_of),
         ("compute_capabilities", "compute_capability", lambda raw: Version.parse(f"{int(raw[0])}.{int(raw[1])}")),
         ("memory_bytes", "memory", int),
-        ("bus_ids", "bus_id", str),
+        ("bus_ids", "bus_id", text_of),
     ):
         devices = range(count) if isinstance(count, int) and 0 <= count <= 4096 else None
         value = tuple(_device(readings, step, gpu, convert) for gpu in devices) if devices is not None else count

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from gpudoctor.collect.base import STAGE_CHILD
-from gpudoctor.collect.child_attempts import MACHINE, Json, Plan, Readings, read_out
+from gpudoctor.collect.child_attempts import MACHINE, Json, Plan, Readings, code_of, read_out, text_of
 from gpudoctor.collect.nvml_decode import (
     HARMLESS_CODES,
     P2P_STATES,
@@ -21,7 +21,7 @@ from gpudoctor.collect.nvml_decode import (
     refusal,
     word,
 )
-from gpudoctor.collect.nvml_read_outs import READ_OUTS, Convert
+from gpudoctor.collect.nvml_read_outs import JUNK, READ_OUTS, Convert
 from gpudoctor.host.base import Host
 from gpudoctor.model.fact import Element, Fact, FactSpec, FactType, Reason, Unknown
 from gpudoctor.model.version import Version
@@ -92,8 +92,9 @@ class _Reading:
         self.readings = readings
         self.texts: dict[int, str] = {}
         for (step, _), line in readings.answers.items():
-            if step.startswith("error_text.") and isinstance(line.get("value"), str):
-                self.texts[int(step.partition(".")[2])] = line["value"]
+            kind, _, code = step.partition(".")
+            if kind == "error_text" and code.isdecimal() and isinstance(line.get("value"), str):
+                self.texts[int(code)] = line["value"]
         count = self.value("count", MACHINE, int)
         self.count = count if isinstance(count, int) and 0 <= count <= 4096 else None
         self.no_count = count if isinstance(count, Unknown) else Unknown(Reason.UNPARSEABLE, f"count: {count}")
@@ -115,7 +116,7 @@ class _Reading:
             return raw
         try:
             return convert(raw)
-        except (ValueError, TypeError, LookupError) as error:
+        except JUNK as error:
             return Unknown(Reason.UNPARSEABLE, f"{step}: {error}: {raw!r}"[:300])
 
     def _unasked(self, step: str, gpu: int) -> Unknown:
@@ -137,11 +138,8 @@ class _Reading:
 
     def worst_code(self, gpu: int) -> int:
         """The most telling error code that any step of a GPU gave; 0 when none did."""
-        found = {
-            int(line["code"])
-            for (_, device), line in self.readings.answers.items()
-            if device == gpu and "code" in line and int(line["code"]) not in HARMLESS_CODES
-        }
+        lines = (line for (_, device), line in self.readings.answers.items() if device == gpu)
+        found = {code for code in map(code_of, lines) if code is not None and code not in HARMLESS_CODES}
         return next((code for code in SICK_CODES if code in found), min(found, default=0))
 
 
@@ -158,24 +156,26 @@ def _machine(reading: _Reading) -> Iterator[Fact]:
     load_line = readings.answers.get(("load", MACHINE), {})
     not_so = Unknown(Reason.NOT_APPLICABLE, "the library loaded") if "value" in load_line else load
     yield Fact("nvml.load_error", str(load_line["error"]) if "error" in load_line else not_so)
-    yield Fact("nvml.loaded_path", load if load != "" else Unknown(Reason.NO_DATA, "the kernel's maps do not show it"))
+    nowhere = Unknown(Reason.NO_DATA, "the kernel's maps do not show it")
+    path = reading.value("load", MACHINE, text_of)
+    yield Fact("nvml.loaded_path", nowhere if path == "" else path)
     yield from _init(reading, init, "error" in load_line)
     yield Fact("nvml.driver_version", reading.value("driver_version", MACHINE, Version.parse))
     yield Fact("nvml.cuda_version", reading.value("cuda_version", MACHINE, cuda_version))
-    yield Fact("nvml.library_version", reading.value("library_version", MACHINE, str))
+    yield Fact("nvml.library_version", reading.value("library_version", MACHINE, text_of))
     yield Fact("nvml.device_count", reading.no_count if reading.count is None else reading.count)
 
 
 def _init(reading: _Reading, init: Json, not_loaded: bool) -> Iterator[Fact]:
     line = reading.readings.answers.get(("init", MACHINE), {})
-    code = LIBRARY_NOT_FOUND if not_loaded else line.get("code", 0 if "value" in line else None)
+    code = LIBRARY_NOT_FOUND if not_loaded else 0 if "value" in line else code_of(line)
     if code is None:
         unknown = init if isinstance(init, Unknown) else reading.readings.missing("init", MACHINE)
         yield Fact("nvml.init_code", unknown)
         yield Fact("nvml.init_text", unknown)
     else:
-        yield Fact("nvml.init_code", int(code))
-        yield Fact("nvml.init_text", error_text(int(code), reading.texts))
+        yield Fact("nvml.init_code", code)
+        yield Fact("nvml.init_text", error_text(code, reading.texts))
 
 
 def _devices(reading: _Reading) -> Iterator[Fact]:
@@ -194,10 +194,8 @@ def _devices(reading: _Reading) -> Iterator[Fact]:
 
 
 def _mig_count(reading: _Reading, gpu: int) -> Element:
-    mode = reading.raw("mig_mode", gpu)
-    if isinstance(mode, Unknown):
-        return mode
-    return reading.value("mig_devices", gpu, len) if mode and mode[0] else 0
+    enabled = reading.value("mig_mode", gpu, lambda mode: bool(mode[0]))
+    return reading.value("mig_devices", gpu, len) if enabled is True else 0 if enabled is False else enabled
 
 
 def _lists(reading: _Reading) -> Iterator[Fact]:
@@ -208,9 +206,9 @@ def _lists(reading: _Reading) -> Iterator[Fact]:
     else:
         gpus = range(reading.count)
         yield Fact("gpu.processes", tuple(text for gpu in gpus for text in _processes(reading, gpu)))
-        slices = [(gpu, uuid) for gpu in gpus for uuid in _items(reading, "mig_devices", gpu)]
+        slices = [(gpu, uuid) for gpu in gpus for uuid in _items(reading, "mig_devices", gpu, 0)]
         yield Fact("gpu.mig_devices", tuple(f"gpu:{gpu} {uuid}" for gpu, uuid in slices))
-        counters = [(gpu, item) for gpu in gpus for item in _items(reading, "nvlink_errors", gpu)]
+        counters = [(gpu, item) for gpu in gpus for item in _items(reading, "nvlink_errors", gpu, 3)]
         texts = tuple(f"gpu:{gpu} link {item[0]} {item[1]} {item[2]}" for gpu, item in counters)
         yield Fact("gpu.nvlink_error_counters", texts)
     for key, step, names in (
@@ -221,14 +219,18 @@ def _lists(reading: _Reading) -> Iterator[Fact]:
         yield Fact(key, reading.no_count if reading.count is None else tuple(_pairs(reading, step, names)))
 
 
-def _items(reading: _Reading, step: str, gpu: int) -> list[Json]:
+def _items(reading: _Reading, step: str, gpu: int, width: int) -> list[Json]:
+    """The elements of a list of lists that have the right width (0: plain texts)."""
     raw = reading.raw(step, gpu)
-    return raw if isinstance(raw, list) else []
+    items = raw if isinstance(raw, list) else []
+    return [
+        item for item in items if (isinstance(item, list) and len(item) == width if width else isinstance(item, str))
+    ]
 
 
 def _processes(reading: _Reading, gpu: int) -> Iterator[str]:
     for kind in PROCESS_KINDS:
-        for item in _items(reading, f"processes_{kind}", gpu):
+        for item in _items(reading, f"processes_{kind}", gpu, 2):
             size = f"{item[1]} bytes" if item[1] is not None else "memory not told"
             yield f"gpu:{gpu} pid {item[0]} {kind} {size}"
 

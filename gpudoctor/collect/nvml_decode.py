@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gpudoctor.collect.child_attempts import Json
+from gpudoctor.collect.child_attempts import Json, code_of
 from gpudoctor.model.fact import Element, Reason, Unknown
 from gpudoctor.model.version import Version
 
@@ -115,8 +115,8 @@ FABRIC_CONFIGURATIONS = {
 def refusal(line: Mapping[str, Json], texts: Mapping[int, str]) -> Unknown | None:
     """Why a step gave no value; None when it gave one. `texts` are the library's own words for its codes."""
     call = line.get("call") or line.get("step")
-    if "code" in line:
-        code = int(line["code"])
+    code = code_of(line)
+    if code is not None:
         return Unknown(REASONS.get(code, Reason.NO_DATA), f"{call}: NVML error {code}, {error_text(code, texts)}")
     if "error" in line:
         return Unknown(_reason(line), f"{call}: {line['error']}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gpudoctor.collect.child_attempts import Json
+from gpudoctor.collect.child_attempts import Json, text_of
 from gpudoctor.collect.nvml_decode import (
     COMPUTE_MODES,
     FABRIC_STATES,
@@ -22,9 +22,12 @@ from gpudoctor.model.version import Version
 Convert = Callable[[Json], Element]
 
 
+JUNK = (ValueError, TypeError, LookupError, ArithmeticError)
+
+
 @dataclass(frozen=True)
 class ReadOut:
-    """One per-device fact. `convert` raises ValueError, TypeError or LookupError on junk: the fact is unparseable."""
+    """One per-device fact. `convert` raises one of JUNK on a value of the wrong shape, which is then unparseable."""
 
     spec: FactSpec
     step: str
@@ -51,9 +54,7 @@ def _flag(key: str, meaning: str, step: str, place: int | None = None) -> ReadOu
     return _per_gpu(key, FactType.BOOLEAN, meaning, step, lambda value: bool(value if place is None else value[place]))
 
 
-def _text(
-    key: str, meaning: str, step: str, convert: Convert = lambda value: str(value), private: bool = False
-) -> ReadOut:
+def _text(key: str, meaning: str, step: str, convert: Convert = text_of, private: bool = False) -> ReadOut:
     return _per_gpu(key, FactType.TEXT, meaning, step, convert, private=private)
 
 
@@ -73,7 +74,7 @@ READ_OUTS: tuple[ReadOut, ...] = (
     _number("memory_total_bytes", "Memory of each GPU.", "memory", "bytes", 0),
     _number("memory_used_bytes", "Memory in use on each GPU, the driver's own share included.", "memory", "bytes", 1),
     _number("memory_free_bytes", "Memory that is free on each GPU.", "memory", "bytes", 2),
-    _text("bus_ids", "PCI bus id of each GPU.", "pci", lambda value: str(value[0])),
+    _text("bus_ids", "PCI bus id of each GPU.", "pci", lambda value: text_of(value[0])),
     _text("uuids", "UUID of each GPU.", "uuid", private=True),
     _text("serials", "Serial number of each board.", "serial", private=True),
     _number("minor_numbers", "Number of each GPU's device node: 0 is /dev/nvidia0.", "minor"),
