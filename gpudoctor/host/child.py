@@ -114,6 +114,7 @@ class Children:
     """All children of one run: starts them, knows them, and can end them all."""
 
     def __init__(self) -> None:
+        _take_notice_of_children()
         self._token = os.urandom(8).hex()
         self._lock = threading.Lock()
         self._running: set[Child] = set()
@@ -185,6 +186,12 @@ class Children:
             child.kill()
         if first and self._count:
             descendants.sweep(lambda: descendants.find(self._token + ".", self._since, prefix=True))
+
+
+def _take_notice_of_children() -> None:
+    # Some container entrypoints ignore SIGCHLD, and that is inherited: the kernel would throw every status away.
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 def not_started(error: Exception) -> ChildEnd:

@@ -309,3 +309,15 @@ def test_an_interruption_leaves_no_child(monkeypatch: pytest.MonkeyPatch, childr
     with pytest.raises(KeyboardInterrupt):
         _python(children, "import time; time.sleep(600)")
     assert not _is_alive(pids[0])
+
+
+def test_a_status_is_seen_where_our_own_parent_ignored_the_death_of_children(children: Children) -> None:
+    code = (
+        "import os, sys; from gpudoctor.host.child import Children\n"
+        "print(Children().run([sys.executable, '-c', 'raise SystemExit(9)'], 60, dict(os.environ)).status)"
+    )
+    ignoring = (
+        "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.executable, sys.argv[1:])"
+    )
+    end = children.run([sys.executable, "-c", ignoring, sys.executable, "-c", code], LIMIT, dict(os.environ))
+    assert end.stdout == "9\n", end.stderr
