@@ -51,7 +51,9 @@ def why_silent(end: ChildEnd) -> Unknown:
     if end.status == CHANNEL_LOST:
         return Unknown(Reason.NO_DATA, "the file descriptor that the answers go to was closed by what was imported")
     if end.status:
-        return Unknown(Reason.CRASHED, f"the examining process ended with status {end.status}")
+        quoted = "" if end.lines else first_line(end.stderr)
+        words = f"the examining process ended with status {end.status}"
+        return Unknown(Reason.CRASHED, f"{words}: {quoted}" if quoted else words)
     return Unknown(Reason.NO_DATA, "the examining process said nothing about it")
 
 

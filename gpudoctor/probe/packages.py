@@ -51,7 +51,9 @@ WHEELS = {
 FACTS = (
     FactSpec("packages.count", FactType.INTEGER, "how many distributions the environment holds"),
     FactSpec("packages.names_versions", FactType.TEXT_LIST, "the distributions that matter to GPUs, as name==version"),
-    FactSpec("packages.duplicates", FactType.TEXT_LIST, "distributions found more than once, with where", private=True),
+    FactSpec(
+        "packages.duplicates", FactType.TEXT_LIST, "GPU distributions found more than once, with where", private=True
+    ),
     FactSpec("packages.broken", FactType.TEXT_LIST, "metadata folders that make no sense, with why", private=True),
     FactSpec("packages.unreadable_paths", FactType.TEXT_LIST, "path entries that cannot be listed", private=True),
     FactSpec("packages.requirement_conflicts", FactType.TEXT_LIST, "requirements that an installed version violates"),
@@ -63,6 +65,8 @@ FACTS = (
         for key, wheel in WHEELS.items()
     ),
 )
+# Doubled between a distribution's and the user's folders on most machines, which hurts nobody.
+TOOLS = frozenset(("setuptools", "ninja", "cmake"))
 Found = dict[str, list[tuple[str, str]]]
 
 
@@ -78,7 +82,7 @@ def facts(end: ChildEnd, plan: Mapping[str, Any]) -> Iterable[Fact]:
     stack = stack_of(line)
     yield Fact("packages.count", len(found))
     yield Fact("packages.names_versions", tuple(sorted(f"{name}=={number}" for name, number in stack.items())))
-    yield Fact("packages.duplicates", duplicates_of(found))
+    yield Fact("packages.duplicates", duplicates_of({name: found[name] for name in stack if name not in TOOLS}))
     yield Fact("packages.broken", tuple(broken_of(line, places)))
     yield Fact("packages.unreadable_paths", tuple(f"{place}: {why}" for place, why in line.get("unreadable", ())))
     wrong, missing = conflicts_of(line, said(end, "interpreter"), {name: found[name][0][0] for name in found})

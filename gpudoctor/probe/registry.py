@@ -67,8 +67,16 @@ def examine(host: Host, settings: ProbeSettings | None = None) -> Examination:
     groups = (zygote.RUNTIME, *settings.groups) if settings.import_torch else ()
     end, plan = zygote.start(host, choice, settings.import_torch, groups)
     facts = tuple(facts_of(end, plan))
-    chosen = Target(settings.kind, choice.interpreter, choice.reason)
-    return Examination(facts, tuple(runs_of(end, plan)), chosen)
+    return Examination(facts, tuple(runs_of(end, plan)), described(choice, end, settings.kind))
+
+
+def described(choice: target.Choice, end: ChildEnd, kind: str) -> Target:
+    """The target for the report; a recording knows its interpreter only by what that said of itself."""
+    if not choice.interpreter:
+        itself = answers.text(answers.said(end, "interpreter").get("executable"))
+        if itself:
+            return Target(kind, itself, "the interpreter that was recorded")
+    return Target(kind, choice.interpreter, choice.reason)
 
 
 def facts_of(end: ChildEnd, plan: Mapping[str, Any]) -> Iterable[Fact]:

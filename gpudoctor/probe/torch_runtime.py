@@ -71,10 +71,9 @@ def devices(end: ChildEnd, line: Mapping[str, Any], build: str) -> Iterable[Fact
     keys = ("names", "capabilities", "memory_bytes", "uuids")
     if not isinstance(found, list):
         none = Unknown(Reason.NOT_APPLICABLE, "torch sees no device") if count == 0 else why
-        available = line.get("available")
-        if available is False:
-            none = Unknown(Reason.NOT_APPLICABLE, "torch cannot use CUDA")
-        yield from answers.absent(tuple(f"torch.device_{key}" for key in keys), other_build(build, "cuda") or none)
+        if line.get("available") is False:
+            none = Unknown(Reason.NOT_APPLICABLE, "CPU-only build" if build == "cpu" else "torch cannot use CUDA")
+        yield from answers.absent(tuple(f"torch.device_{key}" for key in keys), none)
         return
     yield Fact("torch.device_names", tuple(element(device, text(device.get("name")) or None) for device in found))
     yield Fact("torch.device_capabilities", tuple(element(device, capability(device)) for device in found))
@@ -94,12 +93,11 @@ def libraries(end: ChildEnd, line: Mapping[str, Any], build: str) -> Iterable[Fa
     other = other_build(build, "cuda")
     yield Fact("cudnn.error", known_or(text(errors.get("cudnn")), NOTHING))
     cudnn = line.get("cudnn")
-    if isinstance(cudnn, int) and not isinstance(cudnn, bool):
-        yield Fact("cudnn.version", version(cudnn_text(cudnn)))
-    else:
-        yield Fact("cudnn.version", other or missing(errors, "cudnn", why))
+    number = cudnn_text(cudnn) if isinstance(cudnn, int) and not isinstance(cudnn, bool) else ""
+    # a ROCm build answers both questions with the numbers of MIOpen and RCCL, which count differently
+    yield Fact("cudnn.version", other or (version(number) if number else missing(errors, "cudnn", why)))
     nccl = nccl_text(line.get("nccl"))
-    yield Fact("nccl.version", version(nccl) if nccl else other or missing(errors, "nccl", why))
+    yield Fact("nccl.version", other or (version(nccl) if nccl else missing(errors, "nccl", why)))
 
 
 def flag(value: object, otherwise: Unknown) -> Value | Unknown:

@@ -6,6 +6,7 @@ import platform
 import sys
 from pathlib import Path
 
+import fake_torch
 from gpudoctor.model.child import ChildEnd, End
 from gpudoctor.model.fact import Facts, Reason, Unknown
 from gpudoctor.probe import interpreter
@@ -52,3 +53,18 @@ def test_other_interpreters_of_this_machine_would_be_told_apart() -> None:
     line = {"step": "interpreter", "version": "3.10.1", "implementation": "pypy", "environment": "conda", "bits": 64}
     facts = Facts(interpreter.facts(ChildEnd(End.EXITED, lines=(line,)), {}))
     assert (facts["python.implementation"], facts["python.environment"]) == ("pypy", "conda")
+
+
+def test_a_working_directory_that_was_removed(look, tmp_path: Path) -> None:
+    Path.cwd().rmdir()
+    facts, _ = look(fake_torch.write(tmp_path / "site"))
+    assert facts["torch.import_outcome"] == "imported"
+    assert facts.text("torch.metadata_version") == "2.9.1+cu130"
+
+
+def test_a_source_checkout_is_not_an_installation(look, tmp_path: Path) -> None:
+    (Path.cwd() / "torch.egg-info").mkdir()
+    (Path.cwd() / "torch.egg-info" / "PKG-INFO").write_text("Name: torch\nVersion: 3.0.0a0\n")
+    facts, _ = look(fake_torch.write(tmp_path / "site"))
+    assert facts.text("torch.metadata_version") == "2.9.1+cu130"
+    assert facts["packages.duplicates"] == ()

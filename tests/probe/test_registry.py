@@ -106,3 +106,16 @@ def test_lines_of_any_kind_never_break_it(found: list) -> None:
     plan = zygote.plan_for(10.0, True, (zygote.RUNTIME,))
     assert_whole(tuple(registry.facts_of(end, plan)))
     list(registry.runs_of(end, plan))
+
+
+def test_a_recording_knows_its_interpreter_by_what_that_said() -> None:
+    lines = ({"step": "interpreter", "outcome": "completed", "version": "3.12.1", "executable": "/opt/py/bin/python"},)
+    host = MemoryHost(children={"target": ChildEnd(End.EXITED, lines=lines)}, identity={"executable": "", "prefix": ""})
+    target = registry.examine(host, registry.ProbeSettings(kind="recorded")).target
+    assert (target.kind, target.interpreter) == ("recorded", "/opt/py/bin/python")
+
+
+def test_an_interpreter_that_cannot_start_is_quoted() -> None:
+    end = ChildEnd(End.EXITED, status=1, stderr="Fatal Python error: init_fs_encoding: failed\n")
+    facts = {fact.key: fact.value for fact in registry.examine(MemoryHost(children={"target": end})).facts}
+    assert "init_fs_encoding" in facts["python.version"].detail  # type: ignore[union-attr]

@@ -96,6 +96,7 @@ class Watch:
         self.done = 0
         self.failed_needed = ""
         self.pid = 0
+        self.assent = -1
         self.began = time.monotonic()
         self.limit = self.limit_of(0)
         self.pending = b""
@@ -109,6 +110,7 @@ class Watch:
         """Fork the child, follow it to its end, and tell what the end was."""
         control_read, control_write = os.pipe()
         output_read, output_write = os.pipe()
+        assent_read, self.assent = os.pipe()
         for stream in (sys.stdout, sys.stderr):
             try:
                 stream.flush()
@@ -117,16 +119,19 @@ class Watch:
         try:
             self.pid = os.fork()
         except OSError:
-            for descriptor in (control_read, control_write, output_read, output_write):
+            for descriptor in (control_read, control_write, output_read, output_write, assent_read, self.assent):
                 os.close(descriptor)
             raise
         if self.pid == 0:
             try:
-                Child(control_write, output_write).run(torch, group, self.steps, load, self.libraries)
+                for descriptor in (control_read, output_read, self.assent):
+                    os.close(descriptor)
+                child = load("forked_child.py").Child(control_write, output_write, assent_read)
+                child.run(torch, group, self.steps, load, self.libraries)
             finally:
                 os._exit(71)
-        os.close(control_write)
-        os.close(output_write)
+        for descriptor in (control_write, output_write, assent_read):
+            os.close(descriptor)
         os.set_blocking(output_read, False)
         os.set_blocking(control_read, False)
         timed_out = self.follow(control_read, output_read)
@@ -134,8 +139,8 @@ class Watch:
         self.drain(output_read)
         self.hear(control_read)
         self.conclude(status, timed_out)
-        os.close(control_read)
-        os.close(output_read)
+        for descriptor in (control_read, output_read, self.assent):
+            os.close(descriptor)
 
     def follow(self, control: int, output: int) -> bool:
         """Pass on what the child says until it ends or a step oversteps its limit, which is answered."""
@@ -185,6 +190,10 @@ class Watch:
             line["seconds"] = round(time.monotonic() - self.began, 3)
             self.emit(line)
             self.close_step(outcome)
+            try:
+                os.write(self.assent, b".")
+            except OSError:
+                pass  # it has died meanwhile, which its end will tell
             return
         if outcome == "started":
             self.began = time.monotonic()
@@ -271,83 +280,3 @@ class Watch:
         line["seconds"] = round(time.monotonic() - self.began, 3)
         self.emit(line)
         self.close_step(line["outcome"])
-
-
-class Child:
-    """The forked child's side: runs the steps and says what they find."""
-
-    def __init__(self, control: int, output: int) -> None:
-        self.control = control
-        self.output = output
-
-    def say(self, line: dict[str, Any]) -> None:
-        """One line to the parent."""
-        data = json.dumps(line, default=repr).encode("utf-8") + b"\n"
-        while data:
-            data = data[os.write(self.control, data) :]
-
-    def run(
-        self,
-        torch: Any,
-        group: dict[str, Any],
-        steps: list[dict[str, Any]],
-        load: Callable[[str], Any],
-        libraries: Callable[..., dict[str, Any]],
-    ) -> None:
-        """All steps in order; ends the process."""
-        os.setpgid(0, 0)
-        die_with_parent()
-        os.dup2(self.output, 1)
-        os.dup2(self.output, 2)
-        os.close(self.output)
-        for step in steps:
-            self.say({"step": step["name"], "outcome": "started"})
-            line = self.one(torch, step, load)
-            if group.get("libraries"):
-                try:
-                    line["files"] = libraries()["files"]
-                except OSError:
-                    pass
-            for stream in (sys.stdout, sys.stderr):
-                try:
-                    stream.flush()
-                except Exception:
-                    pass
-            self.say(line)
-            if line["outcome"] != "completed" and step.get("needed"):
-                break
-        os._exit(0)
-
-    def one(self, torch: Any, step: dict[str, Any], load: Callable[[str], Any]) -> dict[str, Any]:
-        """One step; what it raises is its outcome."""
-        name = step["name"]
-        try:
-            load(step["file"]).run(torch, step.get("options", {}), lambda found: self.say(dict(found, step=name)))
-        except SystemExit as error:
-            return {"step": name, "outcome": "exited", "status": error.code if isinstance(error.code, int) else 1}
-        except BaseException as error:
-            return dict(failure(error), step=name, outcome="failed")
-        return {"step": name, "outcome": "completed"}
-
-
-def failure(error: BaseException) -> dict[str, Any]:
-    """An exception as data."""
-    import traceback
-
-    try:
-        text = str(error)[:8000]
-        frames = "".join(traceback.format_exception(type(error), error, error.__traceback__))[-8000:]
-    except Exception:
-        text, frames = "", ""
-    name = type(error).__name__
-    return {"error_type": name, "error": "%s: %s" % (name, text), "traceback": frames}
-
-
-def die_with_parent() -> None:
-    """Ask the kernel to end this child when its parent ends, whatever ends that one."""
-    try:
-        import ctypes
-
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
-    except Exception:
-        pass  # the host sweeps up descendants as well

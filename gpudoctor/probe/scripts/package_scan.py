@@ -41,10 +41,13 @@ def wanted(name: str) -> bool:
 
 
 def scan() -> dict[str, Any]:
-    """All distributions on `sys.path` in its order: `places`, `packages` as [name, version, place], and details."""
+    """All distributions on `sys.path` in its order: `places`, `packages` as [name, version, place], and details.
+
+    The working directory, which stands first, is left out: metadata there is that of a source checkout.
+    """
     found: dict[str, Any] = {"places": [], "packages": [], "details": [], "broken": [], "unreadable": [], "cut": False}
     seen = set()
-    for entry in sys.path:
+    for entry in sys.path[1:] if starts_here() else sys.path:
         place = entry or os.curdir
         try:
             real = os.path.realpath(place)
@@ -62,6 +65,14 @@ def scan() -> dict[str, Any]:
         found["places"].append(place)
         scan_place(place, len(found["places"]) - 1, names, found)
     return found
+
+
+def starts_here() -> bool:
+    """Whether the first entry of the path is the working directory."""
+    try:
+        return bool(sys.path) and os.path.samefile(sys.path[0] or os.curdir, os.curdir)
+    except OSError:
+        return False
 
 
 def scan_place(place: str, index: int, names: list[str], found: dict[str, Any]) -> None:
