@@ -6,7 +6,6 @@ library and a TOML parser only and imports nothing of gpudoctor, because the bui
 
 from __future__ import annotations
 
-import datetime
 import json
 import math
 import os
@@ -120,10 +119,10 @@ def _plain(value: Plain, key: str) -> Plain:
         return {name: _plain(item, f"{key}.{name}".lstrip(".")) for name, item in value.items()}
     if isinstance(value, list):
         return [_plain(item, key) for item in value]
-    if isinstance(value, (datetime.datetime, datetime.time)):
-        raise ValueError(f"{key}: a time of day has no place here; write a date like 2026-11-20")
-    if isinstance(value, datetime.date):
-        return value.isoformat()
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{key}: {value} is not a number that can be compared")
-    return value
+    if isinstance(value, (str, int, float)):
+        return value
+    if type(value).__name__ != "date":
+        raise ValueError(f"{key}: a time of day has no place here; write a date like 2026-11-20")
+    return value.isoformat()

@@ -12,7 +12,10 @@ from typing import Any
 Plain = Any  # a value as a rule file gives it
 _DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-PLACEHOLDER = re.compile(r"\{([^{}\s]*)\}")
+# `{{.State}}` of docker's templates, `${HOME}` of shells and the braces of a line of Python are no placeholders.
+PLACEHOLDER = re.compile(r"(?<![{$])\{([a-z][a-z0-9_]*(?:\.[a-z0-9_]+)+)\}(?!\})")
+_NEARLY = re.compile(r"(?<![{$])\{([A-Za-z_][\w.-]*)\}(?!\})")
+_FOREIGN = re.compile(r"\{\{[^{}]*\}\}|\$\{[^{}]*\}")
 
 
 def suggestion(given: str, allowed: Collection[str]) -> str:
@@ -163,12 +166,15 @@ class Fields:
         if ids is not None and value and value not in ids:
             self.complain(key, f"there is no {noun} {value!r}{suggestion(value, ids)}")
 
-    def placeholders(self, key: str, text: str, allowed: Collection[str] | None) -> None:
-        """Complain about placeholders that no fact can fill and about stray braces."""
-        if "{" in PLACEHOLDER.sub("", text) or "}" in PLACEHOLDER.sub("", text):
+    def placeholders(self, key: str, text: str, allowed: Collection[str] | None, command: bool = False) -> None:
+        """Complain about placeholders that no fact can fill. Prose may hold no other braces, commands may."""
+        if "{" not in text and "}" not in text:
+            return
+        rest = _FOREIGN.sub("", _NEARLY.sub("", text))
+        if not command and ("{" in rest or "}" in rest):
             self.complain(key, "holds a single brace; braces only mark facts, as in {driver.version}")
-        for name in PLACEHOLDER.findall(text):
-            self.known(key, name or "{}", allowed, "fact")
+        for name in (PLACEHOLDER if command else _NEARLY).findall(text):
+            self.known(key, name, allowed, "fact")
 
     def finish(self) -> None:
         """Complain about every key that nobody asked for."""

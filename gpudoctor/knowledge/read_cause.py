@@ -44,8 +44,8 @@ def _remedies(fields: Fields, known: Known) -> tuple[Remedy, ...]:
             verify=entry.text("verify", needed=False),
         )
         entry.placeholders("text", remedy.text, known.facts)
-        entry.placeholders("command", remedy.command, known.facts)
-        entry.placeholders("verify", remedy.verify, known.facts)
+        entry.placeholders("command", remedy.command, known.facts, command=True)
+        entry.placeholders("verify", remedy.verify, known.facts, command=True)
         entry.finish()
         remedies.append(remedy)
     if not any(not PLACEHOLDER.search(remedy.text + remedy.command + remedy.verify) for remedy in remedies):

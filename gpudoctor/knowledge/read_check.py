@@ -12,6 +12,8 @@ from gpudoctor.knowledge.source import RuleFile
 from gpudoctor.model.rule import AllOf, AnyOf, Condition, Confidence, Question, Rule, Severity
 
 STATUSES = ("stable", "experimental", "deprecated")
+_SEVERITIES = tuple(item.value for item in Severity)
+_CONFIDENCES = tuple(item.value for item in Confidence)
 DEVICE_INDEX = "gpu.index"
 ALWAYS = AllOf(())
 _SINCE = re.compile(r"\d+\.\d+(\.\d+)?")
@@ -25,8 +27,8 @@ def read_check(file: RuleFile, known: Known, problems: list[str]) -> Rule:
     rule = Rule(
         id=read_id(fields, file.id, KEBAB_ID, known),
         cause=fields.text("cause", example='"family.name"'),
-        severity=Severity(fields.choice("severity", tuple(item.value for item in Severity))),
-        confidence=Confidence(fields.choice("confidence", tuple(item.value for item in Confidence))),
+        severity=Severity(fields.choice("severity", _SEVERITIES)),
+        confidence=Confidence(fields.choice("confidence", _CONFIDENCES)),
         status=fields.choice("status", STATUSES),
         since=fields.text("since", example='"0.1"'),
         applies=conditions.read("applies", needed=False) or ALWAYS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +15,7 @@ from gpudoctor.model.version import Version
 
 _JOINS = ("all", "any", "not")
 _LEAF_KEYS = ("fact", "op", "value", "value_of")
-_ORDERED = (FactType.VERSION, FactType.INTEGER, FactType.NUMBER)
+_OPERATORS = tuple(operator.value for operator in Operator)
 _NUMERIC = (FactType.INTEGER, FactType.NUMBER)
 _COUNTING = (Operator.LEN_EQ, Operator.LEN_GE, Operator.COUNT_DISTINCT)
 _PATTERNS = (Operator.MATCHES, Operator.ANY_MATCHES)
@@ -88,11 +89,10 @@ class ConditionReader:
                     f"{key}.{name}", f"this key is not known here{suggestion(name, (*_LEAF_KEYS, *_JOINS))}"
                 )
         fact, op = data.get("fact"), data.get("op")
-        allowed = [operator.value for operator in Operator]
         if not isinstance(fact, str) or not fact:
             self._fields.complain(f"{key}.fact", 'is missing; write the key of a fact, such as "driver.version"')
-        if op not in allowed:
-            self._fields.complain(f"{key}.op", f"{shown(op)} is no operator{suggestion(str(op), allowed)}")
+        if op not in _OPERATORS:
+            self._fields.complain(f"{key}.op", f"{shown(op)} is no operator{suggestion(str(op), _OPERATORS)}")
         if len(self._fields.problems) > before or not isinstance(fact, str):
             return None
         return self._question(data, key, fact, Operator(op))
@@ -142,15 +142,15 @@ class ConditionReader:
         return spec.type.element if self._per_device and spec.per_device else spec.type
 
     def _fits(self, key: str, fact: str, fact_type: FactType, op: Operator) -> bool:
-        fitting = [operator.value for operator in operators_for(fact_type)]
-        if op.value in fitting:
+        fitting = operators_for(fact_type)
+        if op in fitting:
             return True
         hint = ""
-        if fact_type.is_list and Operator(op) in operators_for(fact_type.element):
+        if fact_type.is_list and op in operators_for(fact_type.element):
             hint = '; a check with for_each = "gpu" asks about single GPUs'
+        allowed = ", ".join(item.value for item in fitting)
         self._fields.complain(
-            f"{key}.op",
-            f"{op.value} does not fit {fact}, which is of type {fact_type.value}{hint}. Allowed: {', '.join(fitting)}",
+            f"{key}.op", f"{op.value} does not fit {fact}, which is of type {fact_type.value}{hint}. Allowed: {allowed}"
         )
         return False
 
@@ -242,6 +242,7 @@ def pattern_problem(pattern: str, flags: int = 0) -> str:
     return f"{shown(pattern)} can become very slow on a long line: {danger}" if danger else ""
 
 
+@functools.cache
 def operators_for(fact_type: FactType) -> tuple[Operator, ...]:
     """The operators that make sense for a type."""
     always = (Operator.KNOWN, Operator.UNKNOWN_BECAUSE)

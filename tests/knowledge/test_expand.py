@@ -27,7 +27,12 @@ def test_what_a_fact_holds_is_not_expanded_again() -> None:
 
 
 def test_attributes_and_formats_are_no_placeholders() -> None:
-    assert fill("{driver.version.__class__} {driver.version!r}", FACTS) == "unknown unknown"
+    assert fill("{driver.version.__class__} {driver.version!r} {0} {}", FACTS) == "unknown {driver.version!r} {0} {}"
+
+
+def test_the_braces_of_shells_and_templates_are_left_alone() -> None:
+    command = "docker inspect -f '{{.State.ExitCode}}' ${NAME.x} {driver.version}; python -c '{x.y for x in z}'"
+    assert fill_all(command, FACTS) == command.replace("{driver.version}", "535.104.05")
 
 
 def test_an_instruction_with_a_gap_is_dropped() -> None:
