@@ -16,6 +16,7 @@ from gpudoctor.model.version import Version
 
 STAGE = STAGE_CHILD
 STDERR_LIMIT = 4000
+MAXIMUM_DEVICES = 4096
 
 # cuInit wakes GPUs that nobody keeps awake, and on a machine with many of them that takes a while.
 PLAN = Plan(
@@ -137,17 +138,23 @@ def _starting(readings: Readings) -> Iterator[Fact]:
 
 
 def _devices(readings: Readings) -> Iterator[Fact]:
-    count = _converted(readings, "count", MACHINE, int)
+    count = _converted(readings, "count", MACHINE, _count)
     yield Fact("cuda.device_count", count)
+    devices = range(count) if isinstance(count, int) else None
     for key, step, convert in (
         ("names", "name", text_of),
         ("compute_capabilities", "compute_capability", lambda raw: Version.parse(f"{int(raw[0])}.{int(raw[1])}")),
         ("memory_bytes", "memory", int),
         ("bus_ids", "bus_id", text_of),
     ):
-        devices = range(count) if isinstance(count, int) and 0 <= count <= 4096 else None
-        value = tuple(_device(readings, step, gpu, convert) for gpu in devices) if devices is not None else count
+        value = count if devices is None else tuple(_device(readings, step, gpu, convert) for gpu in devices)
         yield Fact(f"cuda.device_{key}", value)
+
+
+def _count(raw: Json) -> int:
+    if not 0 <= int(raw) <= MAXIMUM_DEVICES:
+        raise ValueError("no number of devices")
+    return int(raw)
 
 
 def _device(readings: Readings, step: str, gpu: int, convert: Callable[[Json], Element]) -> Element:
