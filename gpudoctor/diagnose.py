@@ -6,17 +6,19 @@ A live machine and a recorded one take the same way; only the host differs.
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from gpudoctor.collect.base import STAGE_CHILD, STAGE_FILES
-from gpudoctor.collect.registry import Collector, collectors_of, run_collectors
+from gpudoctor.collect.registry import collectors_named, collectors_of, run_collectors
 from gpudoctor.explain import known_specs
 from gpudoctor.host.base import Host
 from gpudoctor.knowledge.catalogue import Catalogue
-from gpudoctor.knowledge.derive_facts import derive_all
+from gpudoctor.knowledge.derive_facts import derivation, derive_all
 from gpudoctor.knowledge.evaluate import judge
 from gpudoctor.knowledge.source import find_rules
 from gpudoctor.model.diagnosis import Diagnosis, Run, Target
@@ -28,6 +30,8 @@ Progress = Callable[[str], None]
 RedactorOf = Callable[[Facts, Mapping[str, FactSpec]], Callable[[str], str]]
 # Kept back from every child's limit, so that there is time to judge and print when one runs into it.
 RESERVED_SECONDS = 1.0
+# What a child that loads the driver's libraries as root could change.
+FIRST_COLLECTORS = ("device_nodes", "driver_kernel")
 
 
 @dataclass(frozen=True)
@@ -55,12 +59,12 @@ class Result:
 
 def diagnose(settings: CheckSettings, progress: Progress = lambda _step: None) -> Result:
     """Judge a machine; ExaminationError where it, its record or the asked-for interpreter cannot be examined."""
-    # The rules are read first: wrong ones must not cost a minute of examination.
-    specs = known_specs()
-    catalogue = Catalogue(find_rules(settings.rules), specs)
-    _ = catalogue.rules
-    with open_host(settings) as (host, kind):
-        facts, runs, target = observe(host, settings, kind, progress)
+    with open_host(settings) as (host, kind), Observation(host, settings, kind, progress) as observation:
+        # Importing torch takes a second and another core: the rules are read meanwhile, and wrong ones end the run.
+        specs = known_specs()
+        catalogue = Catalogue(find_rules(settings.rules), specs)
+        _ = catalogue.rules
+        facts, runs, target = observation.finish()
     progress("judging")
     return Result(conclude(catalogue, facts, runs, target), specs)
 
@@ -68,23 +72,26 @@ def diagnose(settings: CheckSettings, progress: Progress = lambda _step: None) -
 def see(settings: CheckSettings, progress: Progress = lambda _step: None) -> tuple[Facts, dict[str, FactSpec]]:
     """All facts of a machine, derived ones included; nothing is judged."""
     catalogue = Catalogue(find_rules(settings.rules))
-    with open_host(settings) as (host, kind):
-        facts, _runs, _target = observe(host, settings, kind, progress)
+    with open_host(settings) as (host, kind), Observation(host, settings, kind, progress) as observation:
+        facts, _runs, _target = observation.finish()
     return derive_all(facts, catalogue.tables), known_specs()
 
 
-def record(settings: CheckSettings, folder: Path, redactor: RedactorOf, progress: Progress = lambda _step: None) -> int:
+def record(
+    settings: CheckSettings, folder: Path, redactor: RedactorOf, progress: Progress = lambda _step: None
+) -> None:
     """Record a machine into a folder: every question that the collectors ask, with its answer.
 
     `redactor` makes the function that takes names and secrets out of a text, from the facts that tell what they
-    are. Gives the number of answers; nothing is written anywhere else.
+    are. Nothing is written anywhere else.
     """
     from gpudoctor.host.recorder import RecordingHost
 
     with open_host(settings) as (host, kind):
         recorder = RecordingHost(host)
-        facts, _runs, _target = observe(recorder, settings, kind, progress)
-    return recorder.save(folder, redactor(facts, known_specs()))
+        with Observation(recorder, settings, kind, progress) as observation:
+            facts, _runs, _target = observation.finish()
+    recorder.save(str(folder), redactor(facts, known_specs()))
 
 
 @contextlib.contextmanager
@@ -103,37 +110,54 @@ def open_host(settings: CheckSettings) -> Iterator[tuple[Host, str]]:
         yield host, "live"
 
 
-def observe(
-    host: Host, settings: CheckSettings, kind: str, progress: Progress
-) -> tuple[Facts, tuple[Run, ...], Target]:
-    """All facts of a machine.
+class Observation:
+    """The observation of one machine, under way from the moment it is entered.
 
-    Files are read before any child starts, because NVIDIA's libraries create device nodes when root loads them.
+    What loading NVIDIA's libraries as root can change, the device nodes above all, is read first. Then the target
+    is examined in a thread, because importing torch takes longest, and everything else is read beside it.
     """
-    facts, runs = run_collectors(host, STAGE_FILES, progress)
-    progress("asking the driver and importing torch")
-    # Collectors that start children and the examination of the target run at the same time, so that the whole
-    # takes about as long as importing torch alone.
-    crew = [_Worker(collector.run, host) for collector in collectors_of(STAGE_CHILD)]
-    for worker in crew:
-        worker.start()
-    try:
-        examination: Examination = examine(host, ProbeSettings(python=settings.python, kind=kind))
-    finally:
+
+    def __init__(self, host: Host, settings: CheckSettings, kind: str, progress: Progress) -> None:
+        self._host = host
+        self._settings = settings
+        self._progress = progress
+        probing = ProbeSettings(python=settings.python, kind=kind)
+        self._examining: _Worker[Examination] = _Worker(lambda: examine(host, probing))
+        self._first: tuple[list[Fact], list[Run]] = ([], [])
+
+    def __enter__(self) -> Observation:
+        self._progress("reading the driver's files")
+        self._first = run_collectors(self._host, STAGE_FILES, chosen=collectors_named(*FIRST_COLLECTORS))
+        self._examining.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        # The host ends what is still running when it closes; waiting for the thread here would wait for torch.
+        return None
+
+    def finish(self) -> tuple[Facts, tuple[Run, ...], Target]:
+        """All facts, how everything went, and what was examined; ExaminationError when the target is none."""
+        facts, runs = list(self._first[0]), list(self._first[1])
+        rest = [item for item in collectors_of(STAGE_FILES) if item.name not in FIRST_COLLECTORS]
+        more = run_collectors(self._host, STAGE_FILES, self._progress, chosen=rest)
+        crew = [_Worker(functools.partial(item.run, self._host)) for item in collectors_of(STAGE_CHILD)]
         for worker in crew:
-            worker.join()
-    for worker in crew:
-        found, run = worker.result()
-        facts += found
-        runs.append(run)
-    given = Fact("expect.gpus", settings.expect_gpus)
-    return Facts([*facts, *examination.facts, given]), (*runs, *examination.runs), examination.target
+            worker.start()
+        self._progress("asking the driver and importing torch")
+        for found, how in (([*more[0]], [*more[1]]), *((f, [r]) for f, r in (worker.result() for worker in crew))):
+            facts += found
+            runs += how
+        examination = self._examining.result()
+        given = Fact("expect.gpus", self._settings.expect_gpus)
+        return Facts([*facts, *examination.facts, given]), (*runs, *examination.runs), examination.target
 
 
 def conclude(catalogue: Catalogue, facts: Facts, runs: Iterable[Run], target: Target) -> Diagnosis:
     """Derive, judge and put the diagnosis together."""
-    derived = derive_all(facts, catalogue.tables)
+    outcome = derivation(facts, catalogue.tables)
+    derived = outcome.facts
     judgement = judge(catalogue, derived)
+    bugs = tuple(Run("derive", "failed", detail=bug) for bug in outcome.bugs)
     return Diagnosis(
         health=judgement.health,
         primary=judgement.primary,
@@ -142,28 +166,35 @@ def conclude(catalogue: Catalogue, facts: Facts, runs: Iterable[Run], target: Ta
         facts=derived,
         findings=judgement.findings,
         chains=judgement.chains,
-        runs=tuple(runs),
+        runs=(*runs, *bugs),
     )
 
 
-class _Worker(threading.Thread):
-    """One collector in a thread of its own. A collector never raises, so a missing result is our bug."""
+T = TypeVar("T")
 
-    def __init__(self, run: Callable[[Host], tuple[list[Fact], Run]], host: Host) -> None:
+
+class _Worker(threading.Thread, Generic[T]):
+    """One piece of work in a thread of its own; what it raises is raised again where its result is asked for."""
+
+    def __init__(self, work: Callable[[], T]) -> None:
         super().__init__(daemon=True)
-        self._run = run
-        self._host = host
-        self._result: tuple[list[Fact], Run] | None = None
+        self._work = work
+        self._outcome: list[T] = []
+        self._error: BaseException | None = None
 
     def run(self) -> None:
-        """Collect."""
-        self._result = self._run(self._host)
+        """Do it."""
+        try:
+            self._outcome.append(self._work())
+        except BaseException as error:  # noqa: BLE001 - it is raised again by `result`, in the thread that asked
+            self._error = error
 
-    def result(self) -> tuple[list[Fact], Run]:
-        """What was collected."""
-        if self._result is None:
-            raise RuntimeError("a collector ended without a result")
-        return self._result
+    def result(self) -> T:
+        """Wait for it, and give what came of it."""
+        self.join()
+        if self._error is not None:
+            raise self._error
+        return self._outcome[0]
 
 
-__all__ = ["CheckSettings", "Collector", "Result", "conclude", "diagnose", "observe", "open_host"]
+__all__ = ["CheckSettings", "Observation", "Result", "conclude", "diagnose", "open_host", "record", "see"]

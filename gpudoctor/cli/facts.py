@@ -5,8 +5,9 @@ from __future__ import annotations
 import fnmatch
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,7 +16,10 @@ from gpudoctor.cli.options import json_option, output_option, python_option, red
 from gpudoctor.cli.output import output_stream
 from gpudoctor.cli.progress import progress_line
 from gpudoctor.diagnose import CheckSettings, RedactorOf, record, see
-from gpudoctor.model.fact import Facts
+from gpudoctor.model.fact import Facts, FactSpec
+
+if TYPE_CHECKING:
+    from gpudoctor.report.redact import Redactor
 
 
 @click.command("facts", short_help="Show every fact that was read.")
@@ -39,15 +43,17 @@ def command(**given: Any) -> int:
     )
     with progress_line(quiet=given["as_json"]) as progress:
         if given["record"]:
-            count = record(settings, Path(given["record"]), _redactor(given["redact"] is not False), progress)
-            sys.stderr.write(f"gpudoctor: {count} answers of this machine are recorded in {given['record']}\n")
+            record(settings, Path(given["record"]), _redactor(given["redact"] is not False), progress)
+            sys.stderr.write(
+                f"gpudoctor: this machine is recorded in {given['record']}; judge it with `check --from {given['record']}`.\n"
+            )
             return int(Exit.JUDGED)
         facts, specs = see(settings, progress)
     chosen = Facts(fact for fact in facts.items_sorted() if fnmatch.fnmatchcase(fact.key, given["pattern"]))
     if given["redact"] if given["redact"] is not None else given["as_json"]:
-        from gpudoctor.report.redact import redact_facts
+        from gpudoctor.report.mapping import map_facts
 
-        chosen = redact_facts(chosen, specs)
+        chosen = map_facts(chosen, redactor_of(facts, specs).redact)
     with output_stream(given["output"]) as out:
         if given["as_json"]:
             from gpudoctor.report.json_v1 import facts_v1
@@ -63,9 +69,20 @@ def command(**given: Any) -> int:
     return int(Exit.JUDGED)
 
 
-def _redactor(wanted: bool) -> RedactorOf:
-    if not wanted:
-        return lambda _facts, _specs: lambda text: text
-    from gpudoctor.report.redact import redactor_for
+def redactor_of(facts: Facts, specs: Mapping[str, FactSpec]) -> Redactor:
+    """A redactor that has learnt every name that the facts give away."""
+    from gpudoctor.report.mapping import map_facts
+    from gpudoctor.report.redact import Redactor
 
-    return redactor_for
+    redactor = Redactor(specs)
+
+    def learn(text: str, key: str) -> str:
+        redactor.learn(text, key)
+        return text
+
+    map_facts(facts, learn)
+    return redactor
+
+
+def _redactor(wanted: bool) -> RedactorOf:
+    return (lambda facts, specs: redactor_of(facts, specs).redact) if wanted else (lambda _facts, _specs: str)

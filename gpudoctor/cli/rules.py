@@ -63,13 +63,22 @@ def lint_rules(**given: Any) -> int:
     """Check the rules in DIR (default: the built-in ones): each problem names the file, the key and what is allowed."""
     from gpudoctor.knowledge.lint import lint
 
-    folder = Path(given["folder"]) if given["folder"] else None
-    problems = lint(folder, known_specs())
+    if given["folder"]:
+        problems = lint(Path(given["folder"]), known_specs, find_rules())
+    else:
+        problems = lint(_built_in_folder(), known_specs)
     for problem in problems:
         write_out(problem + "\n")
     if not problems:
         write_out("No problems found.\n")
     return int(Exit.FINDINGS if problems else Exit.JUDGED)
+
+
+def _built_in_folder() -> Path:
+    """The folder of the rules that come with gpudoctor."""
+    package = Path(__file__).resolve().parents[1]
+    inside = package / "_rules"
+    return inside if inside.is_dir() else package.parent / "rules"
 
 
 def _entries(catalogue: Catalogue, section: str) -> list[dict[str, str]]:

@@ -1,0 +1,89 @@
+"""Speed as ratios measured in one run: each command against bare Python (or a bare `import torch`) on the same machine.
+
+    python tests/benchmarks/ratios.py [--runs N] [--python PATH] [--check]
+
+Pairs are run in turn, A B A B ..., so that a machine whose speed drifts drifts for both; the median of the pairwise
+ratios is what counts. Run it where gpudoctor is installed and its bytecode is compiled. With --check the exit code
+is 1 when a median is above its budget; nothing in the test suite asserts times.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Case:
+    """A command, what it is measured against, and the ratio that it must not exceed."""
+
+    name: str
+    command: list[str]
+    against: list[str]
+    budget: float
+    runs: int
+
+
+def seconds_of(command: list[str]) -> float:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    began = time.perf_counter()
+    subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+        check=False,
+    )
+    return time.perf_counter() - began
+
+
+def ratios_of(case: Case) -> list[float]:
+    seconds_of(case.command), seconds_of(case.against)
+    return [seconds_of(case.command) / seconds_of(case.against) for _ in range(case.runs)]
+
+
+def cases(python: str, runs: int) -> list[Case]:
+    doctor = str(Path(python).with_name("gpudoctor"))
+    bare = [python, "-c", "pass"]
+    found = [
+        Case("--help", [doctor, "--help"], bare, 6.0, runs),
+        Case("explain-exit 139", [doctor, "explain-exit", "139"], bare, 6.0, runs),
+        Case("explain memory.shm_too_small", [doctor, "explain", "memory.shm_too_small"], bare, 6.0, runs),
+    ]
+    if importlib.util.find_spec("torch"):
+        torch = [python, "-c", "import torch"]
+        found.append(
+            Case("check --no-probes, with torch", [doctor, "check", "--no-probes"], torch, 1.25, max(3, runs // 2))
+        )
+    else:
+        found.append(Case("check --no-probes, without torch", [doctor, "check", "--no-probes"], bare, 25.0, runs))
+    return found
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=15)
+    parser.add_argument("--python", default=sys.executable)
+    parser.add_argument("--check", action="store_true")
+    options = parser.parse_args()
+    too_slow = 0
+    print(f"{'command':36} {'median':>7} {'min':>7} {'max':>7} {'budget':>7}")
+    for case in cases(options.python, options.runs):
+        ratios = ratios_of(case)
+        median = statistics.median(ratios)
+        too_slow += median > case.budget
+        mark = "  over budget" if median > case.budget else ""
+        print(f"{case.name:36} {median:7.2f} {min(ratios):7.2f} {max(ratios):7.2f} {case.budget:7.2f}{mark}")
+    return 1 if too_slow and options.check else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
