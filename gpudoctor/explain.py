@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gpudoctor.knowledge.catalogue import Catalogue
 from gpudoctor.knowledge.clues import allowed_by_facts, clue_matches
+from gpudoctor.knowledge.expand import keys_in
 from gpudoctor.knowledge.match import Match, Matcher
 from gpudoctor.knowledge.rank import BASE, Ranking, Stated, Suspect, rank, under
 from gpudoctor.knowledge.source import find_rules
@@ -178,7 +179,7 @@ def _explanation(suspect: Suspect, catalogue: Catalogue) -> Explanation:
         decide=candidate.decide if candidate else "",
         command=candidate.command if candidate else "",
         evidence=_quotes(spoken),
-        remedies=tuple(remedy for remedy in cause.remedies if "{" not in remedy.text + remedy.command),
+        remedies=tuple(remedy for remedy in cause.remedies if not keys_in(remedy.text + remedy.command + remedy.verify)),
         references=cause.references,
     )
 
