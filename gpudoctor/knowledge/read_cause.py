@@ -29,7 +29,10 @@ def read_cause(file: RuleFile, known: Known, problems: list[str]) -> Cause:
         if other == cause.id:
             fields.complain("explains", f"{other!r} cannot explain itself")
     for key in ("title", "meaning", "shows"):
-        fields.placeholders(key, getattr(cause, key), known.facts)
+        if PLACEHOLDER.search(getattr(cause, key)):
+            fields.complain(
+                key, "is told without a machine at hand; only messages and remedies can name facts in braces"
+            )
     fields.finish()
     return cause
 

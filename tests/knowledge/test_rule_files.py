@@ -82,6 +82,7 @@ BENT = [
         ["remedy: at least one [[remedy]] without {placeholders} is needed"],
     ),
     (CAUSE, '[[remedy]]\nwho = "image"', '[remedy]\nwho = "image"', ["this is not valid TOML"]),
+    (CAUSE, "cuInit fails.", "Driver {driver.version} fails.", ["shows: is told without a machine at hand"]),
     (CAUSE, "Update the driver.", "Update {it}.", ["remedy[2].text: there is no fact 'it'"]),
     (CAUSE, "Update the driver.", "Look at `{{.State}}` and ${HOME}.", []),
     (CAUSE, "pip install", "docker inspect -f '{{.State}}' {x.split()[0]} {print} ${HOME}; pip install", []),
