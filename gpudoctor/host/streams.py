@@ -11,7 +11,6 @@ import errno
 import fcntl
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -63,15 +62,28 @@ class ResultFile:
         self.fd = memory_file("gpudoctor-results")
         self._sealed = False
         with contextlib.suppress(OSError, AttributeError):
-            os.ftruncate(self.fd, size)
-            fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK)
-            self._sealed = True
+            self._seal()
         if not self._sealed:
             os.ftruncate(self.fd, 0)
+            fcntl.fcntl(self.fd, fcntl.F_SETFL, os.O_APPEND)
+
+    def _seal(self) -> None:
+        # Several forked writers share one file position. The kernel moves it under a lock only for files that were
+        # opened by a path; on a bare memfd their lines overwrite each other (seen on Linux 6.18).
+        by_path = os.open(f"/proc/self/fd/{self.fd}", os.O_RDWR | os.O_CLOEXEC)
+        os.close(self.fd)
+        self.fd = by_path
+        os.ftruncate(self.fd, self._size)
+        fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK)
+        self._sealed = True
+
+    def _written(self) -> int:
+        """Bytes written so far: a sealed file has its full size from the start, so there the position tells."""
+        return os.lseek(self.fd, 0, os.SEEK_CUR) if self._sealed else os.fstat(self.fd).st_size
 
     def read(self) -> bytes:
-        """What has been written so far. The file offset belongs to writer and reader alike, so it marks the end."""
-        end = min(os.lseek(self.fd, 0, os.SEEK_CUR), self._size)
+        """What has been written so far, at most the size of the file."""
+        end = min(self._written(), self._size)
         data = bytearray()
         while len(data) < end:
             piece = os.pread(self.fd, end - len(data), len(data))
@@ -83,7 +95,7 @@ class ResultFile:
     @property
     def full(self) -> bool:
         """Whether the child wrote up to the brim, so that lines were lost."""
-        return os.lseek(self.fd, 0, os.SEEK_CUR) >= self._size
+        return self._written() >= self._size
 
     def close(self) -> None:
         """Give the memory back."""
@@ -100,6 +112,8 @@ def memory_file(name: str) -> int:
         except OSError as error:
             if error.errno != errno.ENOSYS:  # a kernel before 3.17, or a sandbox without the call
                 raise
+    import tempfile  # draws in half of the archive modules, for a case that hardly occurs
+
     with tempfile.TemporaryFile() as file:
         return os.dup(file.fileno())
 

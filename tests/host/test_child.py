@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from gpudoctor.host import child as child_module
-from gpudoctor.host import descendants
+from gpudoctor.host import descendants, streams
 from gpudoctor.host.child import Children
 from gpudoctor.host.streams import CAPTURE_BYTES, RESULT_BYTES
 from gpudoctor.model.child import ChildEnd, End
@@ -97,16 +97,21 @@ def test_the_plan_arrives_whole(children: Children, tmp_path: Path) -> None:
     assert _script(children, tmp_path, code, plan=plan).lines == ({"given": plan},)
 
 
-def test_lines_of_many_forked_writers_do_not_overwrite_each_other(children: Children, tmp_path: Path) -> None:
+@pytest.mark.parametrize("sealed", [True, False])
+def test_lines_of_many_forked_writers_do_not_overwrite_each_other(
+    children: Children, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sealed: bool
+) -> None:
+    if not sealed:
+        monkeypatch.delattr(streams.fcntl, "F_ADD_SEALS")
     code = (
         "for rank in range(4):\n"
         "    if os.fork() == 0:\n"
-        '        for step in range(200): os.write(result, b\'{"rank": %d, "step": %d}\\n\' % (rank, step))\n'
+        '        for step in range(2000): os.write(result, b\'{"rank": %d, "step": %d}\\n\' % (rank, step))\n'
         "        os._exit(0)\n"
         "for _ in range(4): os.wait()\n"
     )
     end = _script(children, tmp_path, code)
-    assert {(line["rank"], line["step"]) for line in end.lines} == {(r, s) for r in range(4) for s in range(200)}
+    assert {(line["rank"], line["step"]) for line in end.lines} == {(r, s) for r in range(4) for s in range(2000)}
 
 
 def test_lines_that_are_no_objects_are_counted_and_left_out(children: Children, tmp_path: Path) -> None:
