@@ -179,7 +179,7 @@ def _explanation(suspect: Suspect, catalogue: Catalogue) -> Explanation:
         decide=candidate.decide if candidate else "",
         command=candidate.command if candidate else "",
         evidence=_quotes(spoken),
-        remedies=tuple(remedy for remedy in cause.remedies if not keys_in(remedy.text + remedy.command + remedy.verify)),
+        remedies=tuple(one for one in cause.remedies if not keys_in(one.text + one.command + one.verify)),
         references=cause.references,
     )
 
