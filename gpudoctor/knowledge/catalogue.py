@@ -62,22 +62,11 @@ class Catalogue:
 
     def cause(self, cause_id: str) -> Cause:
         """One cause, reading only its file; UsageError when there is none of this id."""
-        if "causes" in vars(self):
-            found = self.causes.get(cause_id)
-            if found is not None:
-                return found
+        if cause_id in vars(self).get("causes", ()):
+            return self.causes[cause_id]
         from gpudoctor.knowledge.read_cause import read_cause
 
-        problems: list[str] = []
-        file = self.source.file("causes", cause_id, problems)
-        cause = None if file is None else read_cause(file, self._known(), problems)
-        if problems:
-            raise RulesError(problems)
-        if cause is None:
-            from gpudoctor.knowledge.fields import suggestion
-
-            raise UsageError(f"there is no cause {cause_id!r}{suggestion(cause_id, self.source.ids('causes'))}")
-        return cause
+        return self._one("causes", cause_id, read_cause, self._known(), "cause")
 
     def has_cause(self, cause_id: str) -> bool:
         """Whether there is a cause of this id; looks at file names only."""
@@ -96,6 +85,14 @@ class Catalogue:
         from gpudoctor.knowledge.read_signature import read_signature
 
         return self._section("signatures", read_signature, self._known(conditions=True))
+
+    def rule(self, check_id: str) -> Rule:
+        """One check, reading only its file; UsageError when there is none of this id."""
+        if check_id in vars(self).get("rules", ()):
+            return self.rules[check_id]
+        from gpudoctor.knowledge.read_check import read_check
+
+        return self._one("checks", check_id, read_check, self._known(conditions=True), "check")
 
     def signatures_of(self, family: str) -> tuple[Signature, ...]:
         """The signatures of one folder, reading only that; their conditions are not typed unless all are read."""
@@ -181,6 +178,20 @@ class Catalogue:
             checks=self.source.ids("checks"),
             retired=self.retired,
         )
+
+    def _one(
+        self, section: str, rule_id: str, read: Callable[[RuleFile, Known, list[str]], Entry], known: Known, noun: str
+    ) -> Entry:
+        problems: list[str] = []
+        file = self.source.file(section, rule_id, problems)
+        entry = None if file is None else read(file, known, problems)
+        if problems:
+            raise RulesError(problems)
+        if entry is None:
+            from gpudoctor.knowledge.fields import suggestion
+
+            raise UsageError(f"there is no {noun} {rule_id!r}{suggestion(rule_id, self.source.ids(section))}")
+        return entry
 
     def _section(
         self,

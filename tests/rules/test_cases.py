@@ -10,6 +10,7 @@ from gpudoctor.explain import known_specs
 from gpudoctor.knowledge.catalogue import Catalogue
 from gpudoctor.knowledge.derive_facts import derivation
 from gpudoctor.knowledge.judge_rule import judge_rule
+from gpudoctor.knowledge.lint import lint
 from gpudoctor.knowledge.source import find_rules
 from rule_cases import Case, facts_of, read_cases
 
@@ -25,7 +26,7 @@ def _id(case: Case) -> str:
 
 @pytest.mark.parametrize("case", CASES, ids=_id)
 def test_case(case: Case) -> None:
-    rule = CATALOGUE.rules[case.check]
+    rule = CATALOGUE.rule(case.check)  # alone, so that a wrong neighbour fails only its own cases
     derived = derivation(facts_of(case.facts, SPECS), CATALOGUE.tables)
     assert not derived.bugs
     findings = list(judge_rule(rule, CATALOGUE.cause(rule.cause), derived.facts, SPECS))
@@ -48,8 +49,12 @@ def test_every_check_has_a_failing_a_passing_and_an_unknown_case(check: str) -> 
 
 
 def test_every_case_file_belongs_to_a_check_of_its_area() -> None:
-    places = {(rule.area, rule.id) for rule in CATALOGUE.rules.values()}
+    places = {(file.path.split("/")[1], file.id) for file in CATALOGUE.source.files("checks", [])}
     assert {(case.area, case.check) for case in CASES} <= places
+
+
+def test_the_rules_are_right() -> None:
+    assert lint(Path(__file__).parents[2] / "rules", SPECS) == []
 
 
 def test_there_are_checks() -> None:
