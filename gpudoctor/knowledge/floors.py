@@ -62,13 +62,5 @@ def serves_by_cuda(driver_cuda: Version, cuda: Version) -> Truth:
     return Truth.of(driver_cuda.major == cuda.major and cuda.major >= FIRST_COMPATIBLE_MAJOR)
 
 
-def branch_cuda(branch: int, tables: Tables) -> Version | None:
-    """The CUDA version that drivers of a branch report."""
-    for row in tables["driver_branches"].rows:
-        if rows.integer(row, "branch") == branch:
-            return rows.version(row, "max_cuda")
-    return None
-
-
 def _same_minor(one: Version | None, other: Version) -> bool:
     return one is not None and (one.major, one.minor) == (other.major, other.minor)

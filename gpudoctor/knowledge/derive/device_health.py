@@ -10,6 +10,8 @@ from gpudoctor.model.fact import Element, Fact, Facts, FactSpec, FactType, Reaso
 HARDWARE_BRAKES = ("hw_slowdown", "hw_thermal_slowdown", "hw_power_brake_slowdown")
 # A context of another program takes some hundred megabytes; from a tenth of the memory on, it is in our way.
 OCCUPIED_SHARE = 0.1
+# What a driver and a display take of an idle GPU stays below this.
+IDLE_BYTES = 400 << 20
 BUSY_PERCENT = 20
 
 FACTS = (
@@ -23,6 +25,12 @@ FACTS = (
     FactSpec("gpu.is_occupied", FactType.BOOLEAN_LIST, "Whether others hold memory of or work on it.", per_device=True),
     FactSpec("gpu.memory_used_percent", FactType.INTEGER_LIST, "Share of memory in use.", "percent", per_device=True),
     FactSpec("gpu.memory_used_mebibytes", FactType.INTEGER_LIST, "Memory in use.", "mebibytes", per_device=True),
+    FactSpec(
+        "gpu.is_taken_exclusively",
+        FactType.BOOLEAN_LIST,
+        "Whether one process alone may use it, and one does.",
+        per_device=True,
+    ),
     FactSpec("gpu.is_exclusive", FactType.BOOLEAN_LIST, "Whether one process alone may use it.", per_device=True),
 )
 INPUTS = (
@@ -53,7 +61,13 @@ def derive(facts: Facts, tables: Tables) -> Iterable[Fact]:
     yield Fact("gpu.memory_used_percent", _each(facts, memory, lambda used, total: int(100 * used / total)))
     yield Fact("gpu.memory_used_mebibytes", _each(facts, memory[:1], lambda used: int(used) >> 20))
     yield Fact("gpu.is_exclusive", _each(facts, ("gpu.compute_modes",), lambda mode: str(mode).startswith("exclusive")))
+    held = ("gpu.compute_modes", "gpu.memory_used_bytes")
+    yield Fact("gpu.is_taken_exclusively", _each(facts, held, _is_taken, ("default", "prohibited")))
     yield Fact("gpu.is_occupied", _occupied(facts))
+
+
+def _is_taken(mode: object, used: float) -> bool:
+    return str(mode).startswith("exclusive") and used > IDLE_BYTES
 
 
 def _words(text: object) -> list[str]:

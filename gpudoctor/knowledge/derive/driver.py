@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gpudoctor.knowledge.floors import branch_cuda
+from gpudoctor.knowledge import rows
 from gpudoctor.knowledge.tables import Tables
 from gpudoctor.model.fact import Fact, Facts, FactSpec, FactType, Reason, Unknown, Value
 
 FACTS = (
     FactSpec("driver.version", FactType.VERSION, "The NVIDIA driver: the kernel module's version, else NVML's."),
     FactSpec("driver.branch", FactType.INTEGER, "The first number of the driver's version."),
+    FactSpec("driver.branch_ended", FactType.BOOLEAN, "Whether NVIDIA has ended the support of that branch."),
+    FactSpec("driver.branch_end_of_life", FactType.TEXT, "When NVIDIA ended or will end it, as a date or month."),
     FactSpec(
         "driver.cuda_version", FactType.VERSION, "The CUDA version that the driver offers (no ceiling in a major)."
     ),
@@ -35,11 +37,12 @@ def derive(facts: Facts, tables: Tables) -> Iterable[Fact]:
     yield Fact("driver.version", found)
     version = Facts([Fact("driver.version", found)]).version("driver.version")
     yield Fact("driver.branch", NO_DRIVER if version is None else version.major)
-    table: Value | Unknown = NO_DRIVER
-    if version is not None:
-        table = branch_cuda(version.major, tables) or Unknown(
-            Reason.NO_DATA, f"driver branch {version.major} is not in the table"
-        )
+    row = tables["driver_branches"].find(branch=version.major) if version is not None else None
+    unlisted = NO_DRIVER if version is None else Unknown(Reason.NO_DATA, f"branch {version.major} is not in the table")
+    ended = rows.flag(row, "ended") if row is not None else None
+    yield Fact("driver.branch_ended", unlisted if ended is None else ended)
+    yield Fact("driver.branch_end_of_life", (rows.text(row, "end_of_life") if row is not None else "") or unlisted)
+    table = (rows.version(row, "max_cuda") if row is not None else None) or unlisted
     yield Fact("driver.cuda_version", _first(facts["cuda.driver_api_version"], facts["nvml.cuda_version"], table))
 
 

@@ -24,6 +24,8 @@ INPUTS = (
     "expect.gpus",
     "driver.version",
     "libcuda.kind",
+    "nvml.failure_code",
+    "cuda.failure_code",
     "cuda.seen_working",
     "nvml.seen_working",
     "device.gpu_node_count",
@@ -32,6 +34,8 @@ INPUTS = (
     "torch.build",
 )
 NOT_ASKED = Unknown(Reason.NOT_APPLICABLE, "no number of GPUs was asked for")
+# An error by which a driver makes itself heard; "no library" and "no device" are what a machine without one answers.
+_SILENT = (None, 0, 12, 100)
 _NO_DEVICES = ("", "void", "none")
 _ABSENT = (Reason.NOT_INSTALLED, Reason.NOT_APPLICABLE, Reason.NO_DATA)
 
@@ -58,6 +62,7 @@ def derive(facts: Facts, tables: Tables) -> Iterable[Fact]:
 def _signs(facts: Facts) -> tuple[tuple[str, Truth], ...]:
     seen = facts.flag("cuda.seen_working") is True or facts.flag("nvml.seen_working") is True
     driver = facts.known("driver.version") is not None or facts.text("libcuda.kind") == "real"
+    driver = driver or any(facts.number(f"{area}.failure_code") not in _SILENT for area in ("nvml", "cuda"))
     nodes = (facts.number("device.gpu_node_count") or 0) >= 1 or (facts.number("gpu.count") or 0) >= 1
     wanted = facts.text("container.nvidia_visible_devices")
     return (

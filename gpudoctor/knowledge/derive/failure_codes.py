@@ -15,7 +15,14 @@ FACTS = (
     FactSpec("nvml.failure_code", FactType.INTEGER, "Why NVML does not start, as NVML's number; 0 where it does."),
     FactSpec("cuda.failure_code", FactType.INTEGER, "Why CUDA does not start, as CUDA's number; 0 where it does."),
 )
-INPUTS = ("nvml.init_code", "nvml.init_text", "cuda.init_code", "torch.cuda_warning", "torch.cuda_available")
+INPUTS = (
+    "nvml.init_code",
+    "nvml.init_text",
+    "cuda.init_code",
+    "torch.cuda_warning",
+    "torch.cuda_init_error",
+    "torch.cuda_available",
+)
 
 _NVML_WORDS = (
     (r"driver/library version mismatch", 18),
@@ -50,7 +57,7 @@ def derive(facts: Facts, tables: Tables) -> Iterable[Fact]:
     if working:
         cuda = 0
     elif not isinstance(cuda, int) or cuda == 0:
-        warning = facts.text("torch.cuda_warning") or ""
+        warning = f"{facts.text('torch.cuda_warning') or ''}\n{facts.text('torch.cuda_init_error') or ''}"
         number = _NUMBER.search(warning)
         cuda = (int(number[1]) if number else _by_words(warning, _CUDA_WORDS)) or cuda
     yield Fact("cuda.failure_code", cuda if not isinstance(cuda, Unknown) else _why(cuda))

@@ -18,8 +18,9 @@ FACTS = (
     FactSpec("nccl.known_issue", FactType.TEXT, "What that fault does."),
     FactSpec("nccl.fixed_in", FactType.VERSION, "The release that mends it."),
     FactSpec("cuda.packages_installed", FactType.BOOLEAN, "Whether Python packages that need CUDA are installed."),
+    FactSpec("torch.needed_here", FactType.BOOLEAN, "Whether GPUs were asked for or packages that need CUDA are here."),
 )
-INPUTS = ("packages.names_versions", "nccl.version")
+INPUTS = ("packages.names_versions", "nccl.version", "expect.gpus")
 _WHEEL = re.compile(r"(nvidia-[a-z-]+?)(?:-cu(\d+))?==(\S+)", re.IGNORECASE)
 _NEEDS_CUDA = re.compile(r"(?:nvidia-cu\w+|nvidia-nccl|flash-attn|vllm|cupy-cuda|nvidia-cublas)", re.IGNORECASE)
 
@@ -47,6 +48,7 @@ def _packages(facts: Facts) -> Iterable[Fact]:
     if isinstance(listed, Unknown):
         keys = ("packages.nccl_wheels", "packages.cudnn_wheels", "packages.doubled_cuda_wheels")
         yield from (Fact(key, listed) for key in (*keys, "cuda.packages_installed"))
+        yield Fact("torch.needed_here", _is_asked(facts))
         return
     texts = [item for item in facts.elements("packages.names_versions") if isinstance(item, str)]
     wheels: dict[str, list[str]] = {}
@@ -58,7 +60,14 @@ def _packages(facts: Facts) -> Iterable[Fact]:
     yield Fact("packages.cudnn_wheels", tuple(sorted(wheels.get("nvidia-cudnn", ()))))
     doubled = [", ".join(sorted(found)) for found in wheels.values() if len({_name(one) for one in found}) > 1]
     yield Fact("packages.doubled_cuda_wheels", tuple(sorted(doubled)))
-    yield Fact("cuda.packages_installed", any(_NEEDS_CUDA.match(text) for text in texts))
+    needing = any(_NEEDS_CUDA.match(text) for text in texts)
+    yield Fact("cuda.packages_installed", needing)
+    yield Fact("torch.needed_here", needing or _is_asked(facts))
+
+
+def _is_asked(facts: Facts) -> bool:
+    asked = (facts.text("expect.gpus") or "").strip()
+    return asked.isdigit() and int(asked) > 0
 
 
 def _name(wheel: str) -> str:
