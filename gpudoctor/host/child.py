@@ -157,6 +157,8 @@ class Children:
             return ChildEnd(End.TIMED_OUT, error="the time of the whole run was used up before it could start")
         try:
             child = self._start(argv, env, inherited)
+        except PermissionError as error:
+            return not_started(error if _is_anywhere(argv[0], env) else _absent(argv[0]))
         except (OSError, ValueError, subprocess.SubprocessError) as error:
             return not_started(error)
         try:
@@ -192,6 +194,17 @@ def _take_notice_of_children() -> None:
     # Some container entrypoints ignore SIGCHLD, and that is inherited: the kernel would throw every status away.
     if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+
+def _is_anywhere(program: str, env: Mapping[str, str]) -> bool:
+    # A directory on PATH that we may not enter (root's, for another user) makes the search end in EACCES, although
+    # the program is just not installed.
+    folders = env.get("PATH", os.defpath).split(os.pathsep)
+    return "/" in program or any(os.path.lexists(os.path.join(folder, program)) for folder in folders)
+
+
+def _absent(program: str) -> OSError:
+    return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), program)
 
 
 def not_started(error: Exception) -> ChildEnd:

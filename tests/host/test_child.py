@@ -208,6 +208,17 @@ def test_a_missing_program_is_not_started(children: Children, argv: list[str]) -
     assert argv[0] in end.error
 
 
+def test_a_program_missing_behind_a_closed_directory_is_absent_and_not_forbidden(
+    children: Children, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(child_module.subprocess, "Popen", refuse)
+    assert children.run(["no-such-program-here"], LIMIT, dict(os.environ)).errno == "ENOENT"
+    assert children.run(["sh"], LIMIT, dict(os.environ)).errno == "EACCES"
+
+
 def test_a_missing_interpreter_of_a_script_is_not_started(children: Children) -> None:
     end = children.run_script(["/nonexistent/python3", "x.py"], {}, LIMIT, dict(os.environ))
     assert (end.end, end.errno, end.lines) == (End.NOT_STARTED, "ENOENT", ())

@@ -223,7 +223,7 @@ def test_leaving_the_context_ends_the_run() -> None:
 def test_importing_it_is_cheap() -> None:
     code = "import sys, gpudoctor.host.local; print(*sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    assert not {"psutil", "pwd", "asyncio", "importlib.metadata", "platform"} & (
+    assert not {"psutil", "shutil", "asyncio", "importlib.metadata", "platform"} & (
         set(done.stdout.split()) - _bare_modules()
     )
 
