@@ -164,8 +164,10 @@ def cuda_version(number: Json) -> Version:
     return Version.parse(f"{packed // 1000}.{packed % 1000 // 10}")
 
 
-def fabric_health(mask: Json) -> str:
+def fabric_health(mask: Json) -> Element:
     """What the health mask complains of, parted by commas; `none` when it complains of nothing."""
+    if mask is None:
+        return Unknown(Reason.NOT_APPLICABLE, "this driver does not tell the health of the fabric")
     bits = int(mask)
     words = [name for name, shift in FABRIC_FLAGS.items() if bits >> shift & 3 == 1]
     configuration = bits >> 8 & 0xF

@@ -110,8 +110,11 @@ HAVE_ANOTHER_WAY = frozenset(
         "nvmlDeviceGetMPSComputeRunningProcesses_v3",
         "nvmlDeviceGetCurrentClocksEventReasons",
         "nvmlDeviceGetTemperature",
+        "nvmlDeviceGetGpuFabricInfoV",
     }
 )
+# What is lost where the other way tells less.
+OTHER_WAY_LOSES = {"nvmlDeviceGetGpuFabricInfoV": ("gpu.fabric_health",)}
 # "No such instance" is how NVML says that a slot for a MIG device is free.
 MEAN_NOTHING_WRONG = frozenset({("nvmlDeviceGetMigDeviceHandleByIndex", 2), ("nvmlDeviceGetMigDeviceHandleByIndex", 6)})
 

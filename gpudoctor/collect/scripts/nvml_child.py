@@ -37,6 +37,24 @@ Read = Callable[..., Any]
 tellers: list[Callable[[str], None]] = []  # filled by main: who is told of each call before it is made
 
 
+# Laid out here, because pynvml 12.535 has the first of them with a cluster id of 80 bytes and so reads the wrong place.
+class Fabric(ctypes.Structure):
+    """What NVML fills in for a GPU on an NVLink fabric."""
+
+    _fields_ = (
+        ("cluster", ctypes.c_ubyte * 16),
+        ("status", ctypes.c_int),
+        ("clique", ctypes.c_uint),
+        ("state", ctypes.c_uint),
+    )
+
+
+class FabricWithHealth(ctypes.Structure):
+    """The same in its second version."""
+
+    _fields_ = (("version", ctypes.c_uint), *Fabric._fields_, ("health", ctypes.c_uint))
+
+
 def tell(name: str) -> None:
     """Announce a call."""
     for teller in tellers:
@@ -105,14 +123,32 @@ def nvlink_errors(handle: Any) -> list[list[Any]]:
     return found
 
 
-def fabric(handle: Any) -> list[int]:
+def fabric_before_health(handle: Any) -> list[Any]:
+    """The same from drivers that do not tell the fabric's health yet."""
+    answer = Fabric()
+    call("nvmlDeviceGetGpuFabricInfo", handle, ctypes.byref(answer))
+    return [answer.state, answer.status, None]
+
+
+def gsp_firmware(handle: Any) -> Any:
+    """The firmware's version. The buffers are handed over because older pynvml does not make them itself."""
+    buffer = ctypes.create_string_buffer(64)
+    call("nvmlDeviceGetGspFirmwareVersion", handle, buffer)
+    return _text(buffer.value)
+
+
+def gsp_mode(handle: Any) -> list[int]:
+    """Whether the system processor runs firmware, and whether it does by default."""
+    enabled, standard = ctypes.c_uint(), ctypes.c_uint()
+    call("nvmlDeviceGetGspFirmwareMode", handle, ctypes.byref(enabled), ctypes.byref(standard))
+    return [enabled.value, standard.value]
+
+
+def fabric(handle: Any) -> list[Any]:
     """State, status and health mask of the NVLink fabric that the GPU belongs to."""
-    structure = getattr(pynvml, "c_nvmlGpuFabricInfo_v2_t", None) or getattr(pynvml, "c_nvmlGpuFabricInfoV_t", None)
-    if structure is None:
-        raise RefusedError(FUNCTION_NOT_FOUND)
-    answer = structure()
+    answer = FabricWithHealth(version=2 << 24 | ctypes.sizeof(FabricWithHealth))
     call("nvmlDeviceGetGpuFabricInfoV", handle, ctypes.byref(answer))
-    return [answer.state, answer.status, answer.healthMask]
+    return [answer.state, answer.status, answer.health]
 
 
 def recovery_action(handle: Any) -> int:
@@ -211,11 +247,15 @@ DEVICE_STEPS: tuple[tuple[str, tuple[tuple[str, Read], ...]], ...] = tuple(
         ("utilisation", lambda name: fields(name, "gpu", "memory"), ("nvmlDeviceGetUtilizationRates",)),
         ("nvlink_states", lambda name: nvlink_states, ("nvmlDeviceGetNvLinkState",)),
         ("nvlink_errors", lambda name: nvlink_errors, ("nvmlDeviceGetNvLinkErrorCounter",)),
-        ("fabric", lambda name: fabric, ("nvmlDeviceGetGpuFabricInfoV",)),
+        (
+            "fabric",
+            {"nvmlDeviceGetGpuFabricInfoV": fabric, "nvmlDeviceGetGpuFabricInfo": fabric_before_health}.__getitem__,
+            ("nvmlDeviceGetGpuFabricInfoV", "nvmlDeviceGetGpuFabricInfo"),
+        ),
         ("recovery_action", lambda name: recovery_action, ("nvmlDeviceGetFieldValues",)),
         ("vbios", plain, ("nvmlDeviceGetVbiosVersion",)),
-        ("gsp_firmware", plain, ("nvmlDeviceGetGspFirmwareVersion",)),
-        ("gsp_mode", plain, ("nvmlDeviceGetGspFirmwareMode",)),
+        ("gsp_firmware", lambda name: gsp_firmware, ("nvmlDeviceGetGspFirmwareVersion",)),
+        ("gsp_mode", lambda name: gsp_mode, ("nvmlDeviceGetGspFirmwareMode",)),
         ("virtualisation", plain, ("nvmlDeviceGetVirtualizationMode",)),
         ("serial", plain, ("nvmlDeviceGetSerial",)),
     )

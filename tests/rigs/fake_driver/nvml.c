@@ -324,6 +324,15 @@ EXPORT int nvmlDeviceGetGpuFabricInfoV(Device *d, Fabric *out) {
     return OK;
 }
 
+typedef struct { unsigned char cluster[16]; int status; u32 clique, state; } OldFabric;
+EXPORT int nvmlDeviceGetGpuFabricInfo(Device *d, OldFabric *out) {
+    READY(d);
+    if (fk_absent(d->index, "fabric.state")) return NOT_SUPPORTED;
+    out->state = (u32)fk_number(d->index, "fabric.state", 0);
+    out->status = (int)fk_number(d->index, "fabric.status", 0);
+    return OK;
+}
+
 EXPORT int nvmlDeviceGetMigMode(Device *d, u32 *now, u32 *pending) {
     READY(d);
     if (fk_absent(d->index, "mig")) return NOT_SUPPORTED;
