@@ -95,7 +95,11 @@ def _own_limit(host: Host, path: str) -> tuple[int | None]:
 
 def collect(host: Host) -> Iterable[Fact]:
     """The cgroup.* facts."""
-    tree = read_tree(host)
+    tree = attempt(lambda: read_tree(host))
+    if isinstance(tree, Unknown):
+        for spec in FACTS:
+            yield Fact(spec.key, tree)
+        return
     yield Fact("cgroup.layout", tree.layout)
     memory = attempt(lambda: find_group(host, tree, "memory"))
     if isinstance(memory, Unknown):
