@@ -18,6 +18,7 @@ from gpudoctor.model.truth import Truth
 
 GPU_EXPECTED = "gpu.expected"
 CUDA_AVAILABLE = "torch.cuda_available"
+TORCH_INSTALLED = "torch.installed"
 _CONFIDENCES = tuple(Confidence)
 _KINDS = (Kind.FAIL, Kind.UNKNOWN, Kind.PASS, Kind.NOT_APPLICABLE)
 _NOWHERE = 1_000
@@ -139,12 +140,15 @@ def _kind_of(check: str, findings: Sequence[Finding]) -> Kind:
 
 def _health(findings: Sequence[Finding], facts: Facts) -> Health:
     """The verdict. Without a failure it stays open while a check that could find an error had no facts to judge by,
-    unless something stronger settles it: CUDA was seen to work, or no GPU is meant to be there."""
+    unless something stronger settles it: CUDA was seen to work, or no GPU is meant to be there and torch was seen to
+    start or not to be there either."""
     failing = {finding.severity for finding in findings if finding.kind is Kind.FAIL}
     if Severity.ERROR in failing:
         return Health.BROKEN
     if Severity.WARNING in failing:
         return Health.DEGRADED
-    settled = facts.flag(CUDA_AVAILABLE) is True or facts.flag(GPU_EXPECTED) is False
+    available = facts.flag(CUDA_AVAILABLE)
+    torch_seen = available is not None or facts.flag(TORCH_INSTALLED) is False
+    settled = available is True or (facts.flag(GPU_EXPECTED) is False and torch_seen)
     is_open = any(finding.kind is Kind.UNKNOWN and finding.severity is Severity.ERROR for finding in findings)
     return Health.UNDECIDED if is_open and not settled else Health.HEALTHY

@@ -156,7 +156,10 @@ def test_an_earlier_link_comes_before_a_surer_check(tmp_path: Path) -> None:
     ("world", "health"),
     [
         ({}, Health.UNDECIDED),
-        ({"gpu__expected": False}, Health.HEALTHY),
+        ({"gpu__expected": False}, Health.UNDECIDED),
+        ({"gpu__expected": False, "torch__installed": True}, Health.UNDECIDED),
+        ({"gpu__expected": False, "torch__installed": False}, Health.HEALTHY),
+        ({"gpu__expected": False, "torch__cuda_available": False}, Health.HEALTHY),
         ({"gpu__expected": True}, Health.UNDECIDED),
         ({"gpu__expected": DENIED}, Health.UNDECIDED),
         ({"gpu__expected": True, "torch__cuda_available": True, **NEW}, Health.HEALTHY),

@@ -20,6 +20,7 @@ SPECS = {
         FactSpec("cuda.min_driver", FactType.VERSION, "oldest driver"),
         FactSpec("torch.cuda_version", FactType.VERSION, "CUDA of the build"),
         FactSpec("torch.cuda_available", FactType.BOOLEAN, "is_available()"),
+        FactSpec("torch.installed", FactType.BOOLEAN, "torch is there"),
         FactSpec("torch.import_error", FactType.TEXT, "what the import said"),
         FactSpec("torch.arch_list", FactType.TEXT_LIST, "architectures"),
         FactSpec("gpu.expected", FactType.BOOLEAN, "a GPU is meant"),
