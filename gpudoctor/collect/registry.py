@@ -12,9 +12,10 @@ from types import ModuleType
 
 import gpudoctor.collect as package
 from gpudoctor.collect.base import STAGE_FILES
+from gpudoctor.collect.parsing import printable
 from gpudoctor.host.base import Host, HostError
 from gpudoctor.model.diagnosis import Run
-from gpudoctor.model.fact import Fact, FactSpec, FactType, Reason, Unknown, Value
+from gpudoctor.model.fact import Element, Fact, FactSpec, FactType, Reason, Unknown, Value
 from gpudoctor.model.registry import modules_of, specs_of
 from gpudoctor.model.version import Version
 
@@ -54,7 +55,7 @@ class Collector:
             missing = Unknown(Reason.CRASHED, f"collector bug: {type(error).__name__}: {error}"[:300])
             problems.append(traceback.format_exc()[-_TRACEBACK_LIMIT:])
         for spec in self.specs:
-            facts.setdefault(spec.key, Fact(spec.key, missing))
+            facts.setdefault(spec.key, Fact(spec.key, _showable(missing)))
         outcome = "failed" if problems else "completed"
         run = Run(f"collect.{self.name}", outcome, time.monotonic() - started, "\n".join(problems))
         return [facts[spec.key] for spec in self.specs], run
@@ -69,8 +70,19 @@ class Collector:
             text = f"collector bug: {fact.key} is declared as {spec.type.value}, but holds {fact.value!r}"[:300]
             facts[fact.key] = Fact(fact.key, Unknown(Reason.CRASHED, text))
             return [text]
-        facts[fact.key] = fact
+        facts[fact.key] = Fact(fact.key, _showable(fact.value))
         return []
+
+
+def _showable(value: Value | Unknown) -> Value | Unknown:
+    """The value without bytes that no report could carry: lone surrogates and control characters become escapes."""
+    return tuple(map(_element, value)) if isinstance(value, tuple) else _element(value)
+
+
+def _element(value: Element) -> Element:
+    if isinstance(value, Unknown):
+        return Unknown(value.reason, printable(value.detail, len(value.detail)))
+    return printable(value, len(value)) if isinstance(value, str) else value
 
 
 def _fits(value: Value, declared: FactType) -> bool:
