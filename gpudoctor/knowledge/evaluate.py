@@ -139,8 +139,8 @@ def _kind_of(check: str, findings: Sequence[Finding]) -> Kind:
 
 
 def _health(findings: Sequence[Finding], facts: Facts) -> Health:
-    """The verdict. Without a failure it stays open while a check that could find an error had no facts to judge by,
-    unless something stronger settles it: CUDA was seen to work, or no GPU is meant to be there and torch was seen to
+    """The verdict. Without a failure it stays open while a check that could find an error had no facts to judge by
+    or none had anything to judge, unless something stronger settles it: CUDA was seen to work, or no GPU is meant to be there and torch was seen to
     start or not to be there either."""
     failing = {finding.severity for finding in findings if finding.kind is Kind.FAIL}
     if Severity.ERROR in failing:
@@ -150,5 +150,6 @@ def _health(findings: Sequence[Finding], facts: Facts) -> Health:
     available = facts.flag(CUDA_AVAILABLE)
     torch_seen = available is not None or facts.flag(TORCH_INSTALLED) is False
     settled = available is True or (facts.flag(GPU_EXPECTED) is False and torch_seen)
-    is_open = any(finding.kind is Kind.UNKNOWN and finding.severity is Severity.ERROR for finding in findings)
-    return Health.UNDECIDED if is_open and not settled else Health.HEALTHY
+    grave = {finding.kind for finding in findings if finding.severity is Severity.ERROR}
+    decided = Kind.PASS in grave and Kind.UNKNOWN not in grave
+    return Health.HEALTHY if settled or decided else Health.UNDECIDED

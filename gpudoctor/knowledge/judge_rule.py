@@ -84,7 +84,8 @@ def _judge(rule: Rule, cause: Cause, view: Facts | DeviceFacts, subject: str) ->
     if applies.truth is Truth.FALSE:
         return _finding(rule, cause, Kind.NOT_APPLICABLE, subject, _evidence(applies.decided_by, view))
     fails = weigh(rule.fails, view)
-    if applies.truth is Truth.TRUE and fails.truth is not Truth.UNKNOWN:
+    # What certainly does not fail has passed, even where it stays open whether the check was due at all.
+    if fails.truth is Truth.FALSE or (applies.truth is Truth.TRUE and fails.truth is Truth.TRUE):
         return _decided(rule, cause, view, subject, applies, fails)
     open_questions = [outcome for outcome in (applies, fails) if outcome.truth is Truth.UNKNOWN]
     blocked = tuple(dict.fromkeys(key for outcome in open_questions for key in outcome.blocked_by))

@@ -65,6 +65,12 @@ def test_an_open_condition_names_the_facts_that_leave_it_open() -> None:
     assert finding.blocked_by == ("gpu.expected", "torch.cuda_available")
 
 
+def test_what_certainly_does_not_fail_has_passed_whether_or_not_it_was_due() -> None:
+    (finding,) = said(judge(catalogue(), facts(gpu__expected=DENIED, torch__cuda_available=True)), "cuda-not-available")
+    assert finding.kind is Kind.PASS
+    assert finding.evidence == (Evidence("torch.cuda_available", "true"),)
+
+
 def test_each_gpu_is_judged_by_its_own_element() -> None:
     world = facts(gpu__count=3, gpu__names=("A", "B", "C"), gpu__temperature_celsius=(95, DENIED, 40))
     findings = said(judge(catalogue(), world), "gpu-hot")
