@@ -139,9 +139,9 @@ def _kind_of(check: str, findings: Sequence[Finding]) -> Kind:
 
 
 def _health(findings: Sequence[Finding], facts: Facts) -> Health:
-    """The verdict. Without a failure it stays open while a check that could find an error had no facts to judge by
-    or none had anything to judge, unless something stronger settles it: CUDA was seen to work, or no GPU is meant to be there and torch was seen to
-    start or not to be there either."""
+    """The verdict. Without a failure it stays open while a check that could find an error lacks facts, or while no
+    such check had anything to judge; unless something stronger settles it: CUDA was seen to work, or no GPU is
+    meant to be there and torch was seen to start or not to be there either."""
     failing = {finding.severity for finding in findings if finding.kind is Kind.FAIL}
     if Severity.ERROR in failing:
         return Health.BROKEN

@@ -24,8 +24,10 @@ def lint(directory: Path, fact_specs: FactSpecs = None, beside: RulesSource | No
     """
     own = added_tree(directory)
     problems = _strangers(own)
-    trees = [*(beside.trees if beside else ()), own]
-    catalogue = Catalogue(RulesSource(trees), fact_specs)
+    source = RulesSource([own])
+    if beside is not None and not beside.ids("causes") <= source.ids("causes"):  # else it is their own source
+        source = RulesSource([*beside.trees, own])
+    catalogue = Catalogue(source, fact_specs)
     for look in _looks(catalogue):
         problems += _complaints(look)
     return list(dict.fromkeys(problems))
