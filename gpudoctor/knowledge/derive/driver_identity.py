@@ -26,6 +26,9 @@ def derive(facts: Facts, tables: Tables) -> Iterable[Fact]:
     if facts.flag("machine.has_device_nodes") is False:
         elsewhere = Unknown(Reason.NOT_APPLICABLE, "this machine's driver has no separate halves to compare")
         return (Fact("driver.library_version", elsewhere), Fact("driver.halves_agree", elsewhere))
+    if facts.text("libcuda.kind") == "absent" and facts.text("libnvidia_ml.kind") in ("absent", None):
+        none = Unknown(Reason.NOT_APPLICABLE, "there are no driver libraries here")
+        return (Fact("driver.library_version", none), Fact("driver.halves_agree", none))
     library: Value | Unknown = Unknown(Reason.NO_DATA, "no driver library of a known version was found")
     for name in ("libcuda", "libnvidia_ml"):
         found = facts.version(f"{name}.version")

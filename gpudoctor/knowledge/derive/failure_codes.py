@@ -14,6 +14,7 @@ from gpudoctor.model.fact import Fact, Facts, FactSpec, FactType, Reason, Unknow
 FACTS = (
     FactSpec("nvml.failure_code", FactType.INTEGER, "Why NVML does not start, as NVML's number; 0 where it does."),
     FactSpec("cuda.failure_code", FactType.INTEGER, "Why CUDA does not start, as CUDA's number; 0 where it does."),
+    FactSpec("torch.reports_missing_kernels", FactType.BOOLEAN, "Whether torch says that it has no code for a GPU."),
 )
 INPUTS = (
     "nvml.init_code",
@@ -43,6 +44,11 @@ _CUDA_WORDS = (
     (r"devices? (is/are|are) busy or unavailable|devices\(s\) is/are busy", 46),
     (r"cuda unknown error|unknown error", 999),
 )
+_NO_KERNELS = re.compile(
+    r"is not compatible with the current PyTorch installation|does not include kernels for this GPU|"
+    r"no kernel image is available for execution",
+    re.IGNORECASE,
+)
 _NUMBER = re.compile(r"\berror (\d{1,3})\b", re.IGNORECASE)
 
 
@@ -61,6 +67,9 @@ def derive(facts: Facts, tables: Tables) -> Iterable[Fact]:
         number = _NUMBER.search(warning)
         cuda = (int(number[1]) if number else _by_words(warning, _CUDA_WORDS)) or cuda
     yield Fact("cuda.failure_code", cuda if not isinstance(cuda, Unknown) else _why(cuda))
+    said = facts.text("torch.cuda_warning")
+    quiet: Value | Unknown = facts["torch.cuda_available"] if working is None else False
+    yield Fact("torch.reports_missing_kernels", quiet if said is None else bool(_NO_KERNELS.search(said)))
 
 
 def _by_words(text: str | None, words: tuple[tuple[str, int], ...]) -> int | None:

@@ -36,7 +36,10 @@ def derive(facts: Facts, tables: Tables) -> Iterable[Fact]:
     yield from _visible(facts)
     parts = facts.text("container.nvidia_driver_capabilities")
     if parts is None:
-        yield Fact("container.driver_parts", Unknown(Reason.NOT_APPLICABLE, "the defaults hold: compute and utility"))
+        why = facts["container.nvidia_driver_capabilities"]
+        unset = Unknown(Reason.NOT_APPLICABLE, "the defaults hold: compute and utility")
+        unseen = isinstance(why, Unknown) and why.reason not in (Reason.NOT_APPLICABLE, Reason.NO_DATA)
+        yield Fact("container.driver_parts", why if unseen else unset)
     else:
         named = tuple(part.strip().lower() for part in parts.split(",") if part.strip())
         yield Fact("container.driver_parts", _ALL_PARTS if "all" in named else named or ("compute", "utility"))
