@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -410,12 +409,14 @@ REPEATED += ["-----BEGIN PRI" + "VATE KEY-----", "curl -u ", "login x ", "GPU-",
 
 
 @pytest.mark.parametrize("unit", REPEATED)
-def test_a_megabyte_on_one_line_takes_time_in_proportion(unit: str) -> None:
-    def seconds(length: int) -> float:
-        text = unit * (length // len(unit))
-        begin = time.process_time()
-        Redactor().redact(text)
-        return time.process_time() - begin
+def test_a_long_line_comes_back(unit: str) -> None:
+    # A search that is quadratic in the length would not end within hours here.
+    text = unit * (300_000 // len(unit))
+    told = Redactor().redact(text)
+    assert told.startswith((unit[:1], "<"))
 
-    small = max(seconds(60_000), 0.02)
-    assert seconds(960_000) < 16 * small * 4
+
+def test_a_megabyte_on_one_line_keeps_all_but_the_secret() -> None:
+    filler = "step 100 loss 0.123 lr 3e-4 | " * 17_000
+    secret = "h" + "f_" + ALNUM[:34]
+    assert Redactor().redact(f"{filler}token {secret} {filler}") == f"{filler}token <secret-1> {filler}"
