@@ -159,6 +159,8 @@ def _write_heading(sheet: Sheet, explained: Explained) -> None:
     status, meaning = explained.status, explained.meaning
     if status is not None:
         words = status_words(status)
+        if meaning is not None and status.signal and meaning.title.startswith(status.signal):
+            words = words.replace(f" ({status.signal})", "")
         sheet.text(f"{words}: {meaning.title}" if meaning and meaning.title else words, style="title")
     elif meaning is not None and meaning.title:
         sheet.text(meaning.title, style="title")

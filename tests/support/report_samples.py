@@ -128,7 +128,9 @@ def explained(**changed: object) -> Explained:
             Explanation("memory.stack_limit", "The stack limit was hit", Likelihood.POSSIBLE, 0.1),
         ),
         "ruled_out": (
-            RuledOut("memory.cgroup_oom", "Out of memory", "no kill was counted", (Evidence("memory.events", "oom 0"),)),
+            RuledOut(
+                "memory.cgroup_oom", "Out of memory", "no kill was counted", (Evidence("memory.events", "oom 0"),)
+            ),
         ),
         "unused": ("notes.txt: 3 lines",),
         "looked_at": ("train.log", "cgroup counters"),
