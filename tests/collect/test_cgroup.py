@@ -86,12 +86,15 @@ def test_v2_the_limit_of_a_parent_counts_and_brings_its_use_along():
 
 
 V1_MOUNTS = (
-    "34 31 0:31 /docker/4f1c /sys/fs/cgroup/memory ro,nosuid,nodev,noexec,relatime master:16 - cgroup cgroup rw,memory\n"
+    "34 31 0:31 /docker/4f1c /sys/fs/cgroup/memory ro,nosuid,noexec,relatime master:16 - cgroup cgroup rw,memory\n"
     "35 31 0:32 /docker/4f1c /sys/fs/cgroup/pids ro,relatime master:17 - cgroup cgroup rw,pids\n"
     "36 31 0:33 /docker/4f1c /sys/fs/cgroup/cpu,cpuacct ro,relatime master:18 - cgroup cgroup rw,cpu,cpuacct\n"
     "37 31 0:34 /docker/4f1c /sys/fs/cgroup/cpuset ro,relatime master:19 - cgroup cgroup rw,cpuset\n"
 )
-V1_GROUPS = "12:pids:/docker/4f1c\n9:memory:/docker/4f1c\n4:cpu,cpuacct:/docker/4f1c\n3:cpuset:/docker/4f1c\n1:name=systemd:/docker/4f1c\n"
+V1_GROUPS = "".join(
+    f"{number}:{names}:/docker/4f1c\n"
+    for number, names in ((12, "pids"), (9, "memory"), (4, "cpu,cpuacct"), (3, "cpuset"), (1, "name=systemd"))
+)
 V1_FILES = {
     "/sys/fs/cgroup/memory/memory.limit_in_bytes": "67108864\n",
     "/sys/fs/cgroup/memory/memory.usage_in_bytes": "66000000\n",
