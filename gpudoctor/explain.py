@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gpudoctor.knowledge.catalogue import Catalogue
 from gpudoctor.knowledge.clues import allowed_by_facts, clue_matches
@@ -23,6 +24,9 @@ from gpudoctor.model.exit_status import ExitMeaning, ExitStatus
 from gpudoctor.model.explanation import Explained, Explanation, Likelihood, RuledOut, Verdict
 from gpudoctor.model.fact import Fact, Facts, FactSpec, FactType
 from gpudoctor.model.signature import Role
+
+if TYPE_CHECKING:
+    from gpudoctor.intake.scan import Triggers
 
 NO_FAILURE = "benign.no_failure"
 MOST_EVIDENCE = 6
@@ -66,11 +70,21 @@ def explain_exit(settings: ExplainSettings, progress: Callable[[str], None] = la
 
 def _from_documents(settings: ExplainSettings, status: ExitStatus | None, progress: Callable[[str], None]) -> Explained:
     from gpudoctor.intake.registry import read_evidence
-    from gpudoctor.intake.scan import triggers_expression
 
     catalogue = Catalogue(find_rules(settings.rules), known_specs)
-    words = [str(row["word"]) for row in catalogue.tables["log_triggers"].rows]
-    documents = read_evidence(settings.evidence, triggers_expression(words), progress)
+    documents = read_evidence(settings.evidence, triggers_of(catalogue), progress)
+    return explain_documents(catalogue, status, documents)
+
+
+def triggers_of(catalogue: Catalogue) -> Triggers:
+    """The words without which no line of a log is looked at."""
+    from gpudoctor.intake.scan import Triggers
+
+    return Triggers(str(row["word"]) for row in catalogue.tables["log_triggers"].rows)
+
+
+def explain_documents(catalogue: Catalogue, status: ExitStatus | None, documents: Sequence[Document]) -> Explained:
+    """Explain what was read; the catalogue needs the declarations of all facts."""
     facts = facts_of(documents)
     signatures = [entry for entry in catalogue.signatures.values() if allowed_by_facts(entry, facts)]
     matches = Matcher(signatures).match(documents)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from types import ModuleType
 
 import gpudoctor.intake as rooms
 from gpudoctor.host.evidence import read_chunks
 from gpudoctor.intake.base import Reading
-from gpudoctor.intake.scan import Scan, clean, decode, scan
+from gpudoctor.intake.scan import LONGEST_PIECE, Scan, Triggers, clean, decode, scan
 from gpudoctor.model.document import Document, Line
 from gpudoctor.model.fact import FactSpec
 from gpudoctor.model.registry import modules_of, specs_of
@@ -29,7 +28,7 @@ def intake_specs() -> dict[str, FactSpec]:
 
 
 def read_evidence(
-    paths: Iterable[str], triggers: re.Pattern[bytes], progress: Callable[[str], None] = lambda _step: None
+    paths: Iterable[str], triggers: Triggers, progress: Callable[[str], None] = lambda _step: None
 ) -> list[Document]:
     """Read each path once; ExaminationError for one that cannot be read at all."""
     documents = []
@@ -39,7 +38,7 @@ def read_evidence(
     return documents
 
 
-def document_of(name: str, scanned: Scan, triggers: re.Pattern[bytes]) -> Document:
+def document_of(name: str, scanned: Scan, triggers: Triggers) -> Document:
     """Recognise what was scanned and let its reader take the facts from it."""
     shown = "standard input" if name == "-" else name
     notes = []
@@ -81,10 +80,10 @@ def clean_text(raw: bytes) -> str:
     return "\n".join(clean(decode(line)) for line in raw.split(b"\n"))
 
 
-def _message_lines(messages: Sequence[str], triggers: re.Pattern[bytes]) -> tuple[Line, ...]:
-    lines = []
-    for message in messages:
-        for piece in message.splitlines():
-            if triggers.search(piece.encode("utf-8", "replace")):
-                lines.append(Line(0, clean(piece)[:4096]))
-    return tuple(lines)
+def _message_lines(messages: Sequence[str], triggers: Triggers) -> tuple[Line, ...]:
+    pieces = (piece for message in messages for piece in message.splitlines())
+    return tuple(
+        Line(0, clean(piece)[:LONGEST_PIECE])
+        for piece in pieces
+        if triggers.find(piece.encode("utf-8", "replace")) >= 0
+    )

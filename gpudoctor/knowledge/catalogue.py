@@ -94,6 +94,14 @@ class Catalogue:
 
         return self._one("checks", check_id, read_check, self._known(conditions=True), "check")
 
+    def signature(self, signature_id: str) -> Signature:
+        """One signature, reading only its file; UsageError when there is none of this id."""
+        if signature_id in vars(self).get("signatures", ()):
+            return self.signatures[signature_id]
+        from gpudoctor.knowledge.read_signature import read_signature
+
+        return self._one("signatures", signature_id, read_signature, self._known(conditions=True), "signature")
+
     def signatures_of(self, family: str) -> tuple[Signature, ...]:
         """The signatures of one folder, reading only that; their conditions are not typed unless all are read."""
         from gpudoctor.knowledge.read_signature import read_signature
