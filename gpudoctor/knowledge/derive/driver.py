@@ -43,12 +43,15 @@ def derive(facts: Facts, tables: Tables) -> Iterable[Fact]:
     yield Fact("driver.branch_ended", unlisted if ended is None else ended)
     yield Fact("driver.branch_end_of_life", (rows.text(row, "end_of_life") if row is not None else "") or unlisted)
     table = (rows.version(row, "max_cuda") if row is not None else None) or unlisted
-    yield Fact("driver.cuda_version", _first(facts["cuda.driver_api_version"], facts["nvml.cuda_version"], table))
+    yield Fact(
+        "driver.cuda_version",
+        _first(facts["cuda.driver_api_version"], facts["nvml.cuda_version"], table, otherwise=unlisted),
+    )
 
 
-def _first(*values: Value | Unknown) -> Value | Unknown:
+def _first(*values: Value | Unknown, otherwise: Unknown = NO_DRIVER) -> Value | Unknown:
     known = next((value for value in values if not isinstance(value, Unknown)), None)
     if known is not None:
         return known
     telling = [value for value in values if isinstance(value, Unknown) and value.reason is not Reason.NO_DATA]
-    return telling[0] if telling else NO_DRIVER
+    return telling[0] if telling else otherwise
