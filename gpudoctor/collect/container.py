@@ -30,6 +30,7 @@ FACTS = (
     FactSpec("container.cdi_files", _LIST, "Container Device Interface specifications that are to be seen here."),
     FactSpec("container.lost_variables", _LIST, "GPU variables that process 1 has and this process has not."),
 )
+_HEX = re.compile(r"[0-9a-f]{8,}")  # the piece of text is shown to everybody, the id of the container is not
 _ID = re.compile(r"(?<![0-9a-f])([0-9a-f]{64})(?![0-9a-f])")
 _NVIDIA_MOUNT = re.compile(r"/(?:libcuda\.so|libcudadebugger|libnvidia-|libnvoptix|nvidia-|nvidia\d|nvidiactl|dxg$)")
 _ENGINE_POINTS = ("/", "/etc/hostname", "/etc/hosts", "/etc/resolv.conf", "/dev/termination-log")
@@ -71,7 +72,7 @@ def kinds_by_texts(cgroups: str, mountinfo: str) -> list[tuple[str, str]]:
         for where, text in (("/proc/self/cgroup", cgroups), (MOUNTINFO, mounts)):
             match = re.search(pattern, text)
             if match is not None:
-                found.append((kind, f"{where}: {match[0]}"))
+                found.append((kind, f"{where}: {_HEX.sub('...', match[0])}"))
                 break
     return found
 

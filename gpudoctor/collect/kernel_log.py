@@ -30,7 +30,7 @@ FACTS = (
     FactSpec("kernel_log.hardware_lines", _TEXTS, "Machine checks and memory errors of the machine.", private=True),
 )
 MAXIMUM_LINES = 200
-_MAXIMUM_BYTES = 16_000_000
+_MAXIMUM_BYTES = 4_000_000
 _LIMIT_SECONDS = 3.0
 _FILES = ("/var/log/kern.log", "/var/log/dmesg", "/var/log/messages", "/var/log/syslog")
 # The first kind that fits a line is its kind.
@@ -58,6 +58,14 @@ _KINDS = (
 _OTHER = re.compile(r"mlx5|nouveau|hung_task|blocked for more than|IOMMU|DMAR|IO_PAGE_FAULT|I/O error|No space left")
 
 
+# One of these stands in every line that a pattern fits: most lines of a log are passed over by this look alone.
+_WORDS = (
+    *("NVRM", "nvidia", "emory", "oom", "Killed", "PCIe", "pcieport", "AER", "DPC", "Link", "odule", "Lockdown"),
+    *("segfault", "fault", "trap", "Code:", "unhandled", "unexpected", "mce", "Machine", "Hardware", "EDAC"),
+    *("mlx5", "nouveau", "hung_task", "blocked", "IOMMU", "DMAR", "IO_PAGE", "I/O error", "No space"),
+)
+
+
 def parse_kmsg(text: str) -> list[str]:
     """Records of /dev/kmsg as dmesg prints them: `[  12.345678] text`. Lines of another shape are left out."""
     lines = []
@@ -76,6 +84,8 @@ def _unescaped(message: str) -> str:
 
 def kind_of(line: str) -> str:
     """What a line tells of: xid, oom, aer, module, nvrm, segfault, hardware, other; empty for everything else."""
+    if not any(word in line for word in _WORDS):
+        return ""
     for kind, pattern in _KINDS:
         if pattern.search(line):
             return kind
@@ -103,11 +113,17 @@ def _read(host: Host) -> tuple[str, list[str]]:
     refusals.append(_refusal(end))
     for path in _FILES:
         try:
-            return path, host.read_text(path, _MAXIMUM_BYTES).splitlines()
+            return path, _tail(host, path)
         except HostError as error:
             refusals.append(error)
     denied = [refusal for refusal in refusals if refusal.reason is Reason.PERMISSION_DENIED]
     raise (denied or refusals)[0]
+
+
+def _tail(host: Host, path: str) -> list[str]:
+    start = max(host.stat(path).size - _MAXIMUM_BYTES, 0)
+    lines = host.read_bytes(path, _MAXIMUM_BYTES, start).decode("utf-8", "surrogateescape").splitlines()
+    return lines[1:] if start else lines
 
 
 def _refusal(end: ChildEnd) -> HostError:

@@ -59,6 +59,13 @@ def test_engines(files, env, kind):
     assert kind_of(files=files, env=env) == kind
 
 
+def test_the_evidence_does_not_give_the_id_away():
+    facts = collected(
+        container, MemoryHost({"/proc/self/mountinfo": DOCKER, "/proc/self/cgroup": f"0::/docker/{ID}\n"})
+    )
+    assert facts["container.evidence"] == ("docker: /proc/self/cgroup: /docker/...",)
+
+
 def test_a_machine_that_shows_nothing_is_not_called_bare():
     facts = collected(container, MemoryHost())
     assert isinstance(facts["container.kind"], Unknown)

@@ -61,6 +61,14 @@ def test_a_file_where_dmesg_is_refused():
     assert facts["kernel_log.xid_codes"] == (31,)
 
 
+def test_of_a_huge_file_the_end_is_read():
+    head = "x" * 79 + "\n"
+    line = "[1.0] NVRM: Xid (PCI:0000:01:00): 31, the last line\n"
+    facts = collected(kernel_log, MemoryHost({"/var/log/kern.log": head * 60_000 + line}))
+    assert facts["kernel_log.xid_codes"] == (31,)
+    assert facts["kernel_log.line_count"] < 60_000
+
+
 def test_a_refusal_is_no_empty_log():
     refused = ChildEnd(End.EXITED, 1, stderr="dmesg: read kernel buffer failed: Operation not permitted\n")
     facts = collected(kernel_log, MemoryHost(commands={"dmesg": refused}, errors={"/var/log/kern.log": "EACCES"}))
