@@ -213,6 +213,14 @@ class TestWheelChoice:
         replaced = value("wheel.install_command", **given, torch__installed=True)
         assert replaced == f"pip uninstall -y torch torchvision torchaudio && {fresh}"
 
+    def test_the_installed_release_is_kept_where_one_of_its_builds_serves(self) -> None:
+        given = {"gpu__names": [H100], "python__version": "3.11.9", "torch__version": "2.9.1+cpu"}
+        assert "torch==2.9.1 " in value("wheel.install_command", **given, driver__version="580.95.05")
+        assert value("wheel.best_variant", **given, driver__version="550.54.14") == "cu128"
+        older = value("wheel.install_command", **given, driver__version="470.256.02")
+        assert "torch==2.7.1 " in older
+        assert older.endswith("/cu118")
+
     def test_jetson_has_builds_of_its_own(self) -> None:
         given = {"os__is_jetson": True, "cuda__device_names": ["Orin"], "cuda__device_count": 1}
         assert reason("wheel.install_command", **given) is Reason.NOT_APPLICABLE
@@ -316,3 +324,9 @@ class TestLibraries:
         assert value("nccl.known_bad", nccl__version="2.29.2") is True
         assert value("nccl.fixed_in", nccl__version="2.29.2") == "2.29.3"
         assert value("nccl.known_bad", nccl__version="2.99.1") is False
+
+
+def test_the_kernels_names_serve_where_nvml_is_broken() -> None:
+    given = {"driver__kernel_module_version": "580.95.05", "driver__gpu_models": [H100], "python__version": "3.12.1"}
+    assert value("wheel.best_variant", **given) == "cu132"
+    assert reason("gpu.count", **given) is Reason.NO_DATA
