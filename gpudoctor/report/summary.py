@@ -127,14 +127,20 @@ def gpu_text(facts: Facts) -> str:
 
 
 def gaps(diagnosis: Diagnosis) -> list[str]:
-    """What could not be examined and why, one sentence for each reason, what blocked most checks first."""
+    """What could not be examined and why, one sentence for each reason, what blocked most checks first.
+
+    Only what could have been a fault counts: neither a check that would tell a mere note nor a fact that this machine
+    cannot have is a gap.
+    """
     groups: dict[str, list[str]] = {}
     blocked: dict[str, int] = {}
     for finding in diagnosis.findings:
-        if finding.kind is not Kind.UNKNOWN:
+        if finding.kind is not Kind.UNKNOWN or finding.severity is Severity.NOTE:
             continue
         for key in finding.blocked_by:
             unknown = diagnosis.facts[key]
+            if isinstance(unknown, Unknown) and unknown.reason is Reason.NOT_APPLICABLE:
+                continue
             why = _reason(unknown) if isinstance(unknown, Unknown) else "not known for every device"
             names = groups.setdefault(why, [])
             if key not in names:

@@ -6,13 +6,14 @@ Nothing carries its meaning by colour or by a symbol alone, and no command is wr
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
 
 from rich.console import Console
 from rich.text import Text
 
 from gpudoctor._version import VERSION
+from gpudoctor.model.cause import Reference
 from gpudoctor.model.diagnosis import Diagnosis, Health
 from gpudoctor.model.fact import FactSpec
 from gpudoctor.model.finding import MACHINE, ChainAnswer, Finding, Kind
@@ -63,11 +64,10 @@ def render(
     sheet = Sheet(width, symbols_for(encoding), whole_evidence=verbose)
     ordered = sort_findings(diagnosis)
     _write_verdict(sheet, diagnosis)
-    if ordered.primary is not None:
-        _write_finding(sheet, ordered.primary)
-    _write_others(sheet, ordered)
+    _write_causes(sheet, ordered)
+    _write_others(sheet, ordered, diagnosis)
     for chain in diagnosis.chains:
-        _write_chain(sheet, chain, diagnosis)
+        _write_chain(sheet, chain, diagnosis, verbose)
     for explained in diagnosis.explanations:
         sheet.heading("How it died")
         write_explained(sheet, explained)
@@ -92,31 +92,50 @@ def _write_verdict(sheet: Sheet, diagnosis: Diagnosis) -> None:
     sheet.text(verdict_line(diagnosis), style=style, lead=f"{marks[diagnosis.health]} ", lead_style=style)
 
 
-def _write_finding(sheet: Sheet, finding: Finding) -> None:
+def _write_finding(sheet: Sheet, finding: Finding, same: Sequence[Finding] = ()) -> None:
+    """One cause: its first finding, and what others that point at `same` cause add to it."""
     style = finding.severity.value
     mark = sheet.symbols.failed if finding.severity is Severity.ERROR else sheet.symbols.warning
-    subject = "" if finding.subject == MACHINE else f" ({finding.subject})"
+    subjects = dict.fromkeys(one.subject for one in (finding, *same) if one.subject != MACHINE)
+    subject = f" ({', '.join(subjects)})" if subjects else ""
     sheet.heading(f"{mark} {WORDS[finding.severity]}: {finding.title or finding.cause}{subject}", style=style)
     if finding.message:
         sheet.text(finding.message, STEP)
-    if finding.evidence:
+    for message in dict.fromkeys(one.message for one in same if one.message and one.message != finding.message):
+        sheet.text(f"Also: {message}", STEP)
+    evidence = dict.fromkeys(item for one in (finding, *same) for item in one.evidence)
+    if evidence:
         sheet.text("How we know", STEP, "title")
-        sheet.evidence(finding.evidence, 2 * STEP)
-    if finding.remedies:
+        sheet.evidence(evidence, 2 * STEP)
+    remedies = dict.fromkeys(item for one in (finding, *same) for item in one.remedies)
+    if remedies:
         sheet.text("What to do", STEP, "title")
-        sheet.remedies(finding.remedies, 2 * STEP)
-    if finding.references:
+        sheet.remedies(tuple(remedies), 2 * STEP)
+    references: dict[str, Reference] = {}
+    for item in (item for one in (finding, *same) for item in one.references):
+        references.setdefault(item.url, item)
+    if references:
         sheet.text("To read on", STEP, "title")
-        sheet.references(finding.references, 2 * STEP)
+        sheet.references(references.values(), 2 * STEP)
 
 
-def _write_others(sheet: Sheet, ordered: Sorted) -> None:
-    for finding in (*ordered.errors, *ordered.warnings):
-        _write_finding(sheet, finding)
+def _write_causes(sheet: Sheet, ordered: Sorted) -> None:
+    """Each cause once, in the order of its first finding: the same remedies need not be read twice."""
+    groups: dict[str, list[Finding]] = {}
+    primary = () if ordered.primary is None else (ordered.primary,)
+    for finding in (*primary, *ordered.errors, *ordered.warnings):
+        groups.setdefault(finding.cause, []).append(finding)
+    for first, *same in groups.values():
+        _write_finding(sheet, first, same)
+
+
+def _write_others(sheet: Sheet, ordered: Sorted, diagnosis: Diagnosis) -> None:
     if ordered.demoted:
         sheet.heading("Most likely only a consequence")
+        titles = {finding.check: finding.title for finding in diagnosis.findings}
         for finding in ordered.demoted:
-            text = f"{finding.title or finding.cause} (follows from {finding.explained_by})"
+            root = titles.get(finding.explained_by) or finding.explained_by
+            text = f"{finding.title or finding.cause} (follows from: {root})"
             sheet.text(text, STEP, lead=f"{sheet.symbols.bullet} ")
     if ordered.notes:
         sheet.heading("Worth knowing")
@@ -125,12 +144,8 @@ def _write_others(sheet: Sheet, ordered: Sorted) -> None:
             sheet.text(subject + (finding.message or finding.title), STEP, lead=f"{sheet.symbols.bullet} ")
 
 
-def _write_chain(sheet: Sheet, chain: ChainAnswer, diagnosis: Diagnosis) -> None:
-    by_check: dict[str, Finding] = {}
-    for finding in diagnosis.findings:
-        known = by_check.get(finding.check)
-        if known is None or (finding.kind is Kind.FAIL and known.kind is not Kind.FAIL):
-            by_check[finding.check] = finding
+def _write_chain(sheet: Sheet, chain: ChainAnswer, diagnosis: Diagnosis, verbose: bool) -> None:
+    """The links up to the first broken one, each cause once; what does not apply here only where all is asked for."""
     symbols = sheet.symbols
     words = {
         Kind.PASS: (symbols.ok, "ruled out", "ok"),
@@ -138,19 +153,39 @@ def _write_chain(sheet: Sheet, chain: ChainAnswer, diagnosis: Diagnosis) -> None
         Kind.UNKNOWN: (symbols.unknown, "not known", "warning"),
         Kind.NOT_APPLICABLE: (symbols.skipped, "does not apply", "dim"),
     }
+    names = [check for check, _ in chain.links]
+    end = names.index(chain.broken_at) + 1 if chain.broken_at in names else len(names)
     sheet.heading(chain.question)
-    for number, (check, kind) in enumerate(chain.links, start=1):
+    for kind, title, missing in _distinct_links(chain, end, diagnosis):
+        if kind is Kind.NOT_APPLICABLE and not verbose:
+            continue
         mark, word, style = words[kind]
+        why = f" (missing: {', '.join(missing)})" if kind is Kind.UNKNOWN and missing else ""
+        sheet.text(f"{word}: {title}{why}", STEP, lead=f"{mark} ", lead_style=style)
+    left = len(chain.links) - end
+    if chain.broken_at and left:
+        later = "The question after it does" if left == 1 else f"The {left} questions after it do"
+        sheet.text(f"{later} not matter until this is mended.", STEP, "dim")
+
+
+def _distinct_links(chain: ChainAnswer, end: int, diagnosis: Diagnosis) -> Iterable[tuple[Kind, str, tuple[str, ...]]]:
+    """Kind, title and missing facts of the causes asked about, by the worst answer that any check gave on each."""
+    by_check: dict[str, Finding] = {}
+    for finding in diagnosis.findings:
+        known = by_check.get(finding.check)
+        if known is None or (finding.kind is Kind.FAIL and known.kind is not Kind.FAIL):
+            by_check[finding.check] = finding
+    worst = (Kind.FAIL, Kind.UNKNOWN, Kind.PASS, Kind.NOT_APPLICABLE)
+    answers: dict[str, tuple[Kind, tuple[str, ...]]] = {}
+    for check, kind in chain.links[:end]:
         link = by_check.get(check)
         title = link.title if link is not None and link.title else check.replace("-", " ")
-        why = f" (missing: {', '.join(link.blocked_by)})" if link is not None and kind is Kind.UNKNOWN else ""
-        sheet.text(f"{word}: {title}{why}", STEP, lead=f"{mark} ", lead_style=style)
-        if check == chain.broken_at:
-            left = len(chain.links) - number
-            if left:
-                later = "The question after it does" if left == 1 else f"The {left} questions after it do"
-                sheet.text(f"{later} not matter until this is mended.", STEP, "dim")
-            break
+        before = answers.get(title)
+        if before is None or worst.index(kind) < worst.index(before[0]):
+            # What is worse is also told later, where the look at this cause ended.
+            answers.pop(title, None)
+            answers[title] = (kind, link.blocked_by if link is not None else ())
+    return [(kind, title, missing) for title, (kind, missing) in answers.items()]
 
 
 def _write_gaps(sheet: Sheet, diagnosis: Diagnosis, verbose: bool) -> None:

@@ -72,7 +72,7 @@ def test_quoted_lines_keep_their_blanks() -> None:
 
 def test_what_follows_from_another_cause_is_one_line() -> None:
     lines = shown(diagnosis(), width=100).splitlines()
-    assert "  - No CUDA seen (follows from driver-older-than-cuda)" in lines
+    assert "  - No CUDA seen (follows from: Host driver older than the CUDA build needs)" in lines
 
 
 def test_the_chain_stops_at_the_broken_link_and_says_each_outcome_in_words() -> None:
