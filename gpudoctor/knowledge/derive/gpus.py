@@ -32,6 +32,7 @@ INPUTS = (
     "torch.device_count",
     "torch.device_names",
     "torch.device_capabilities",
+    "driver.gpu_models",
     "device.gpu_node_count",
     "device.dxg_present",
     "libcuda.kind",
@@ -57,7 +58,9 @@ def _names(facts: Facts) -> tuple[Element, ...]:
         found = facts.elements(key)
         if any(not isinstance(name, Unknown) for name in found):
             return found
-    return ()
+    # The kernel's list may hold all GPUs of the host where the container was given only some.
+    models = facts.elements("driver.gpu_models")
+    return models if len(models) == facts.number("device.gpu_node_count") else ()
 
 
 def _count(facts: Facts, names: tuple[Element, ...]) -> Value | Unknown:
