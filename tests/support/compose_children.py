@@ -14,7 +14,6 @@ from typing import Any
 
 from compose_host import Gpu, Machine
 from fake_driver import FakeDriver
-
 from gpudoctor.collect import libcuda, nvml
 from gpudoctor.host.local import LocalHost
 from gpudoctor.model.child import ChildEnd
@@ -86,7 +85,9 @@ def settings_for(version: str, cuda: str, gpus: list[Gpu], more: str = "") -> st
     return ";".join(pair for pair in pairs if pair)
 
 
-def not_loaded(machine: Machine, name: str, why: str = "cannot open shared object file: No such file or directory") -> None:
+def not_loaded(
+    machine: Machine, name: str, why: str = "cannot open shared object file: No such file or directory"
+) -> None:
     """The driver child whose library the loader did not take."""
     error = f"OSError: {SONAMES[name]}: {why}" if not why.startswith("/") else f"OSError: {why}"
     lines = [
@@ -137,7 +138,9 @@ WHEELS = {
         Wheel("2.9.1+cu128", "12.8", CU12, "9.10.2.21", "2.27.5", "0.24.1", "3.5.1"),
         Wheel("2.9.1+cu130", "13.0", CU13, "9.13.0.50", "2.27.7", "0.24.1", "3.5.1"),
         Wheel("2.13.0+cu130", "13.0", CU13, "9.20.0.48", "2.29.7", "0.28.0", "3.7.1"),
-        Wheel("2.13.0+cu130 aarch64", "13.0", "sm_80 sm_90 sm_100 sm_110 sm_120", "9.20.0.48", "2.29.7", "0.28.0", "3.7.1"),
+        Wheel(
+            "2.13.0+cu130 aarch64", "13.0", "sm_80 sm_90 sm_100 sm_110 sm_120", "9.20.0.48", "2.29.7", "0.28.0", "3.7.1"
+        ),
         Wheel("2.13.0+cpu", vision="0.28.0"),
         Wheel("2.9.1+cpu", vision="0.24.1"),
     )

@@ -81,15 +81,18 @@ class Machine:
             "/etc/os-release": f'PRETTY_NAME="{name}"\nNAME="Ubuntu"\nVERSION_ID="{self.os_version}"\n'
             f"ID={short}\nID_LIKE=debian\n",
             "/proc/meminfo": f"MemTotal:       {total} kB\nMemFree:        {total // 2} kB\n"
-            f"MemAvailable:   {total * 9 // 10} kB\nSwapTotal:      0 kB\nSwapFree:       0 kB\nHugePages_Total:       0\n",
+            f"MemAvailable:   {total * 9 // 10} kB\nSwapTotal:      0 kB\nSwapFree:       0 kB\n"
+            "HugePages_Total:       0\n",
             "/proc/cpuinfo": "".join(f"processor\t: {one}\n{model}\n\n" for one in range(min(self.cpus, 2))),
             "/proc/sys/vm/overcommit_memory": "0\n",
             "/proc/sys/vm/max_map_count": "65530\n",
             "/proc/sys/kernel/core_pattern": "core\n",
             "/proc/cmdline": f"BOOT_IMAGE=/vmlinuz-{self.kernel} root=/dev/sda1 ro\n",
-            "/proc/devices": "Character devices:\n  1 mem\n  5 /dev/tty\n136 pts\n\nBlock devices:\n  8 sd\n259 blkext\n",
+            "/proc/devices": "Character devices:\n  1 mem\n  5 /dev/tty\n136 pts\n\n"
+            "Block devices:\n  8 sd\n259 blkext\n",
             "/proc/self/uid_map": "         0          0 4294967295\n",
-            "/proc/self/status": "Name:\tpython\nUid:\t0\t0\t0\t0\nCapEff:\t00000000a80425fb\nNoNewPrivs:\t0\nSeccomp:\t2\n",
+            "/proc/self/status": "Name:\tpython\nUid:\t0\t0\t0\t0\n"
+            "CapEff:\t00000000a80425fb\nNoNewPrivs:\t0\nSeccomp:\t2\n",
             "/sys/kernel/mm/transparent_hugepage/enabled": "always [madvise] never\n",
             "/sys/class/net/lo/operstate": "unknown\n",
             "/sys/class/net/lo/mtu": "65536\n",
@@ -233,7 +236,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class Gpu:
-    """A GPU model as the driver names it; `memory` in bytes, `capability` times ten, `device_id` of its PCI function."""
+    """A GPU model as the driver names it; `memory` in bytes, `capability` times ten."""
 
     name: str
     capability: int
@@ -287,7 +290,11 @@ def _add_gpu(machine: Machine, number: int, gpu: Gpu, version: str, errno: str) 
         f"{folder}/max_link_width": "16\n",
         f"{folder}/power_state": "D0\n",
     }
-    machine.nodes[f"{folder}/driver"] = {"kind": "link", "mode": 0o120777, "link_target": "../../../bus/pci/drivers/nvidia"}
+    machine.nodes[f"{folder}/driver"] = {
+        "kind": "link",
+        "mode": 0o120777,
+        "link_target": "../../../bus/pci/drivers/nvidia",
+    }
 
 
 def give_libraries(machine: Machine, version: str, *, nvml: bool = True, cuda: bool = True, folder: str = "") -> None:

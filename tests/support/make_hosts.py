@@ -208,7 +208,9 @@ def jetson(driver: fake_driver.FakeDriver) -> Machine:
         python="/home/ada/venv/bin/python",
     )
     folder = "/usr/lib/aarch64-linux-gnu/nvidia"
-    machine.files["/etc/nv_tegra_release"] = "# R36 (release), REVISION: 4.3, GCID: 38968081, BOARD: generic, EABI: aarch64\n"
+    machine.files["/etc/nv_tegra_release"] = (
+        "# R36 (release), REVISION: 4.3, GCID: 38968081, BOARD: generic, EABI: aarch64\n"
+    )
     machine.files["/proc/device-tree/model"] = "NVIDIA Jetson AGX Orin Developer Kit\0"
     machine.files["/proc/device-tree/compatible"] = "nvidia,p3737-0000+p3701-0005\0nvidia,tegra234\0"
     machine.dirs["/sys/module"] += ["nvgpu", "nvmap", "host1x"]
