@@ -18,6 +18,7 @@ FACTS = (
     FactSpec(
         "gpu.expected_because", FactType.TEXT, "What says so: asked, driver, device_nodes, container, cuda_build; none."
     ),
+    FactSpec("gpu.expected_words", FactType.TEXT, "The same as a clause for messages."),
     FactSpec("expect.gpu_count", FactType.INTEGER, "How many GPUs were asked for."),
 )
 INPUTS = (
@@ -33,6 +34,14 @@ INPUTS = (
     "container.nvidia_visible_devices",
     "torch.build",
 )
+WORDS = {
+    "asked": "you asked for one",
+    "driver": "an NVIDIA driver makes itself known",
+    "device_nodes": "a GPU or its device nodes are to be seen",
+    "container": "NVIDIA_VISIBLE_DEVICES asks for one",
+    "cuda_build": "torch is a CUDA build",
+    "none": "nothing says so",
+}
 NOT_ASKED = Unknown(Reason.NOT_APPLICABLE, "no number of GPUs was asked for")
 # An error by which a driver makes itself heard; "no library" and "no device" are what a machine without one answers.
 _SILENT = (None, 0, 12, 100)
@@ -42,21 +51,29 @@ _ABSENT = (Reason.NOT_INSTALLED, Reason.NOT_APPLICABLE, Reason.NO_DATA)
 
 def derive(facts: Facts, tables: Tables) -> Iterable[Fact]:
     """The first sign that holds names the reason; signs that could not be looked at leave a "no" open."""
-    asked = (facts.text("expect.gpus") or "any").strip().lower()
-    if asked == "none" or asked == "0":
-        return (Fact("gpu.expected", False), Fact("gpu.expected_because", "none"), Fact("expect.gpu_count", NOT_ASKED))
-    if asked.isdigit():
-        count = Fact("expect.gpu_count", int(asked))
-        return (Fact("gpu.expected", True), Fact("gpu.expected_because", "asked"), count)
+    because = _because(facts)
+    yield Fact("gpu.expected_because", because)
+    yield Fact("gpu.expected", because if isinstance(because, Unknown) else because != "none")
+    yield Fact("gpu.expected_words", because if isinstance(because, Unknown) else WORDS[because])
+    asked = _asked(facts)
+    yield Fact("expect.gpu_count", int(asked) if because == "asked" else NOT_ASKED)
+
+
+def _asked(facts: Facts) -> str:
+    return (facts.text("expect.gpus") or "any").strip().lower()
+
+
+def _because(facts: Facts) -> str | Unknown:
+    asked = _asked(facts)
+    if asked.isdecimal():
+        return "asked" if int(asked) else "none"
+    if asked == "none":
+        return "none"
     signs = _signs(facts)
     reason = next((name for name, truth in signs if truth is Truth.TRUE), "")
-    unasked = Fact("expect.gpu_count", NOT_ASKED)
-    if reason:
-        return (Fact("gpu.expected", True), Fact("gpu.expected_because", reason), unasked)
-    if any_of(truth for _, truth in signs) is Truth.UNKNOWN:
-        unknown = Unknown(Reason.NO_DATA, "neither driver nor torch could be looked at")
-        return (Fact("gpu.expected", unknown), Fact("gpu.expected_because", unknown), unasked)
-    return (Fact("gpu.expected", False), Fact("gpu.expected_because", "none"), unasked)
+    if not reason and any_of(truth for _, truth in signs) is Truth.UNKNOWN:
+        return Unknown(Reason.NO_DATA, "neither driver nor torch could be looked at")
+    return reason or "none"
 
 
 def _signs(facts: Facts) -> tuple[tuple[str, Truth], ...]:
