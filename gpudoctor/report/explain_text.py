@@ -29,6 +29,7 @@ LIKELIHOODS = {
     Likelihood.POSSIBLE: ("possible", "note"),
 }
 MAXIMUM_UNUSED = 12
+MAXIMUM_FOLDED = 6
 
 
 def render(explained: Explained, width: int = 80, color: bool = False, encoding: str = "utf-8") -> str:
@@ -125,8 +126,10 @@ def write_explained(sheet: Sheet, explained: Explained) -> None:
     """Lay the whole answer out on a sheet."""
     _write_heading(sheet, explained)
     _write_verdict(sheet, explained)
-    for number, explanation in enumerate(explained.explanations, start=1):
-        _write_explanation(sheet, explanation, number)
+    backed = [item for item in explained.explanations if item.evidence]
+    for number, explanation in enumerate(backed, start=1):
+        _write_explanation(sheet, explanation, number, whole=number == 1)
+    _write_candidates(sheet, [item for item in explained.explanations if not item.evidence], bool(backed))
     if explained.ruled_out:
         sheet.heading("Ruled out")
         for item in explained.ruled_out:
@@ -191,7 +194,8 @@ def _write_verdict(sheet: Sheet, explained: Explained) -> None:
         sheet.text("What the evidence says, the strongest first:" if many else "What the evidence says:", style="title")
 
 
-def _write_explanation(sheet: Sheet, item: Explanation, number: int) -> None:
+def _write_explanation(sheet: Sheet, item: Explanation, number: int, whole: bool) -> None:
+    """A cause that evidence speaks for. Only the first is told in full; a page that tells all is read by nobody."""
     word, style = LIKELIHOODS[item.likelihood]
     sheet.blank()
     sheet.text(f"{item.title} ({word})", style=style, lead=f"{number}. ", lead_style=style)
@@ -201,16 +205,42 @@ def _write_explanation(sheet: Sheet, item: Explanation, number: int) -> None:
     if item.evidence:
         sheet.text("How we know", 3, "title")
         sheet.evidence(item.evidence, 3 + STEP)
-    _titled(sheet, "How it looks", item.looks_like)
-    _titled(sheet, "What decides", item.decide)
-    if item.command:
-        sheet.command(item.command, 3 + 2 * STEP)
+    if item.likelihood is not Likelihood.CONFIRMED:
+        _titled(sheet, "What decides", item.decide)
+        if item.command and item.decide:
+            sheet.command(item.command, 3 + 2 * STEP)
     if item.remedies:
         sheet.text("What to do", 3, "title")
-        sheet.remedies(item.remedies, 3 + STEP)
+        sheet.remedies(item.remedies if whole else item.remedies[:1], 3 + STEP)
+    if not whole:
+        sheet.text(f"gpudoctor explain {item.cause} tells the rest.", 3, "dim")
+        return
     if item.references and item.likelihood is not Likelihood.POSSIBLE:
         sheet.text("To read on", 3, "title")
         sheet.references(item.references, 3 + STEP)
+
+
+def _write_candidates(sheet: Sheet, items: Sequence[Explanation], others_backed: bool) -> None:
+    """Causes that only experience speaks for: how each would look and what decides. Beside a cause that evidence
+    speaks for, they are one line each."""
+    if others_backed:
+        if items:
+            sheet.heading("Other usual causes, for which nothing was seen", style="dim")
+        for item in items[:MAXIMUM_FOLDED]:
+            sheet.text(f"{item.title} ({item.cause})", STEP, "dim", lead=f"{sheet.symbols.bullet} ")
+        return
+    shown_commands: set[str] = set()
+    for number, item in enumerate(items, start=1):
+        sheet.blank()
+        sheet.text(item.title, style="title", lead=f"{number}. ")
+        if item.looks_like:
+            sheet.text(f"Looks like: {item.looks_like}", 3)
+        if item.decide:
+            sheet.text(f"Decides: {item.decide}", 3)
+        if item.command and item.command not in shown_commands:
+            shown_commands.add(item.command)
+            sheet.command(item.command, 3 + 2 * STEP)
+        sheet.text(f"gpudoctor explain {item.cause}", 3, "dim")
 
 
 def _write_ruled_out(sheet: Sheet, item: RuledOut) -> None:

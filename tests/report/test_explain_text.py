@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -29,10 +30,10 @@ def test_it_tells_meaning_causes_evidence_and_what_to_do_in_this_order() -> None
         "train.log:812: Fatal Python error",
     ]
     order += [
-        "What decides",
         "What to do",
         "On the command line: Run it",
-        "2. The stack limit was hit (possible)",
+        "Other usual causes, for which nothing was seen",
+        "- The stack limit was hit (memory.stack_limit)",
         "Ruled out",
     ]
     order += [
@@ -45,6 +46,15 @@ def test_it_tells_meaning_causes_evidence_and_what_to_do_in_this_order() -> None
     places = [text.index(part) for part in order]
     assert places == sorted(places)
     assert text.endswith("\n")
+
+
+def test_without_evidence_each_candidate_says_how_it_looks_and_what_decides_in_few_lines() -> None:
+    item = replace(explained().explanations[0], evidence=(), likelihood=Likelihood.POSSIBLE, looks_like="a bare 139")
+    text = render(explained(explanations=(item, replace(item, cause="native.other")), verdict=Verdict.CANDIDATES))
+    assert "Looks like: a bare 139" in text
+    assert text.count("python -X faulthandler train.py") == 1, "the same command is not worth two readings"
+    assert "gpudoctor explain native.other" in text
+    assert "What to do" not in text
 
 
 @pytest.mark.parametrize(
