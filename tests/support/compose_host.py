@@ -10,12 +10,13 @@ import base64
 import json
 import shutil
 import struct
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-GIB = 1024**3
+import compose_texts
+
+GIB = compose_texts.GIB
 CONTAINER_ID = "4f1c" + "a9" * 30
 MACHINES = {"x86_64": (62, "x86_64-linux-gnu"), "aarch64": (183, "aarch64-linux-gnu")}
 CACHE_FLAGS = {"x86_64": 0x0303, "aarch64": 0x0A03}
@@ -50,6 +51,8 @@ class Machine:
     links: dict[str, str] = field(default_factory=dict)
     pieces: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     disk: dict[str, dict[str, Any]] = field(default_factory=dict)
+    errors: dict[str, dict[str, str]] = field(default_factory=dict)
+    libraries: dict[str, str] = field(default_factory=dict)
     children: dict[str, dict[str, Any]] = field(default_factory=dict)
     commands: list[dict[str, Any]] = field(default_factory=list)
     mounts: list[str] = field(default_factory=list)
@@ -74,31 +77,16 @@ class Machine:
 
     def _system(self) -> None:
         name, short, _ = OS_RELEASES[self.os_version]
-        total = self.memory_gib * GIB // 1024
-        flags = "fpu sse4_2 avx avx2 fma f16c" + (" hypervisor" if self.hypervisor else "")
-        model = "Features\t: fp asimd sve" if self.processor == "aarch64" else f"flags\t\t: {flags}"
-        self.files |= {
-            "/etc/os-release": f'PRETTY_NAME="{name}"\nNAME="Ubuntu"\nVERSION_ID="{self.os_version}"\n'
-            f"ID={short}\nID_LIKE=debian\n",
-            "/proc/meminfo": f"MemTotal:       {total} kB\nMemFree:        {total // 2} kB\n"
-            f"MemAvailable:   {total * 9 // 10} kB\nSwapTotal:      0 kB\nSwapFree:       0 kB\n"
-            "HugePages_Total:       0\n",
-            "/proc/cpuinfo": "".join(f"processor\t: {one}\n{model}\n\n" for one in range(min(self.cpus, 2))),
-            "/proc/sys/vm/overcommit_memory": "0\n",
-            "/proc/sys/vm/max_map_count": "65530\n",
-            "/proc/sys/kernel/core_pattern": "core\n",
-            "/proc/cmdline": f"BOOT_IMAGE=/vmlinuz-{self.kernel} root=/dev/sda1 ro\n",
-            "/proc/devices": "Character devices:\n  1 mem\n  5 /dev/tty\n136 pts\n\n"
-            "Block devices:\n  8 sd\n259 blkext\n",
-            "/proc/self/uid_map": "         0          0 4294967295\n",
-            "/proc/self/status": "Name:\tpython\nUid:\t0\t0\t0\t0\n"
-            "CapEff:\t00000000a80425fb\nNoNewPrivs:\t0\nSeccomp:\t2\n",
-            "/sys/kernel/mm/transparent_hugepage/enabled": "always [madvise] never\n",
-            "/sys/class/net/lo/operstate": "unknown\n",
-            "/sys/class/net/lo/mtu": "65536\n",
-            "/sys/class/net/eth0/operstate": "up\n",
-            "/sys/class/net/eth0/mtu": "1500\n",
-        }
+        self.files["/etc/os-release"] = (
+            f'PRETTY_NAME="{name}"\nNAME="Ubuntu"\nVERSION_ID="{self.os_version}"\nID={short}\nID_LIKE=debian\n'
+        )
+        arm, inside = self.processor == "aarch64", self.container != "none"
+        self.files |= compose_texts.of_kernel(self.cpus, self.memory_gib, self.kernel, arm, self.hypervisor)
+        self.files |= compose_texts.of_process(self.cpus, inside, self.env)
+        self.files |= compose_texts.of_network()
+        self.errors["/dev/kmsg"] = {"read": "EPERM"}
+        if not inside:
+            self.errors["/proc/1/environ"] = {"read": "EACCES"}
 
     def _control_group(self) -> None:
         base = "/sys/fs/cgroup"
@@ -156,7 +144,7 @@ class Machine:
             "gid": 0 if in_container else 1000,
             "pid": 412,
             "user": "root" if in_container else "ada",
-            "hostname": "trainer-0",
+            "hostname": compose_texts.HOST_NAME,
             "cwd": "/workspace" if in_container else "/home/ada/train",
             "executable": self.python,
             "prefix": self.python.rpartition("/bin/")[0],
@@ -186,17 +174,20 @@ class Machine:
         self.pieces[path] = [{"offset": 0, "base64": base64.b64encode(head).decode(), "last": False}]
         for link in links:
             self.links[link] = path
+        soname = (links or (path,))[0]
+        if "/stubs/" not in path:
+            self.libraries[soname.rpartition("/")[2]] = soname
 
-    def add_cache(self, libraries: Mapping[str, str]) -> None:
-        """/etc/ld.so.cache in glibc's present format, for folders that the loader does not know by itself."""
+    def _write_cache(self) -> None:
+        """/etc/ld.so.cache in glibc's present format, with every library that is not in a folder of stubs."""
+        names = {"libc.so.6": f"/usr/lib/{self.triple}/libc.so.6", **self.libraries}
         texts, entries = b"", b""
-        start = 48 + 24 * len(libraries)
-        for name, path in libraries.items():
-            entries += struct.pack(
-                "=iIIIQ", CACHE_FLAGS[self.processor], start + len(texts), start + len(texts) + len(name) + 1, 0, 0
-            )
+        start = 48 + 24 * len(names)
+        for name, path in names.items():
+            place = start + len(texts)
+            entries += struct.pack("=iIIIQ", CACHE_FLAGS[self.processor], place, place + len(name) + 1, 0, 0)
             texts += f"{name}\0{path}\0".encode()
-        head = struct.pack("20sII", b"glibc-ld.so.cache1.1", len(libraries), len(texts)).ljust(48, b"\0")
+        head = struct.pack("20sII", b"glibc-ld.so.cache1.1", len(names), len(texts)).ljust(48, b"\0")
         data = base64.b64encode(head + entries + texts).decode()
         self.pieces["/etc/ld.so.cache"] = [{"offset": 0, "base64": data, "last": True}]
 
@@ -208,8 +199,15 @@ class Machine:
         """An executable file."""
         self.nodes[path] = {"kind": "file", "mode": 0o100755, "size": 1_000_000}
 
+    def add_nvidia_smi(self, output: str, status: int = 0, path: str = "/usr/bin/nvidia-smi") -> None:
+        """nvidia-smi, and what it prints when it is run without arguments."""
+        self.add_program(path)
+        end = {"argv": [path], "end": "exited", "stdout": output}
+        self.commands.append({**end, "status": status} if status else end)
+
     def save(self, folder: Path) -> None:
         """Write the recording; an older one of the same name goes."""
+        self._write_cache()
         if folder.exists():
             shutil.rmtree(folder)
         files = {**self.files, "/proc/self/mountinfo": "\n".join(self.mounts) + "\n"}
@@ -227,6 +225,7 @@ class Machine:
             "links": self.links,
             "pieces": self.pieces,
             "disk": self.disk,
+            "errors": self.errors,
             "commands": self.commands,
             "children": self.children,
         }

@@ -43,7 +43,7 @@ UNEXPECTED = (
     "Unexpected error from cudaGetDeviceCount(). Did you run some cuda functions before calling NumCudaDevices() that "
     "might have already set an error? Error {}"
 )
-NO_CUDA_BUILD = "AssertionError: Torch not compiled with CUDA enabled"
+SMI = "| NVIDIA-SMI {0}    Driver Version: {0}    CUDA Version: {1} |\n"
 Maker = Callable[[fake_driver.FakeDriver], Machine]
 
 
@@ -74,6 +74,12 @@ def seen(
     return machine
 
 
+def without_dmi(machine: Machine) -> None:
+    """Take the firmware's tables away, which virtual machines of Windows and boards with a device tree lack."""
+    for name in ("sys_vendor", "product_name"):
+        del machine.files[f"/sys/class/dmi/id/{name}"]
+
+
 def working(gpus: list[Gpu]) -> Cuda:
     """Torch where CUDA works."""
     return Cuda(gpus=gpus)
@@ -87,14 +93,14 @@ def docker(**more: object) -> Machine:
 
 def h100x2_driver580_cu130(driver: fake_driver.FakeDriver) -> Machine:
     machine = seen(driver, docker(shm_gib=64), "580.82.07", "13.0", [H100] * 2, kind="open", more="nvlinks=18")
-    machine.add_program("/usr/bin/nvidia-smi")
+    machine.add_nvidia_smi(SMI.format("580.82.07", "13.0"))
     give_torch(machine, WHEELS["2.9.1+cu130"], working([H100] * 2))
     return machine
 
 
 def rtx4090_driver535_cu128(driver: fake_driver.FakeDriver) -> Machine:
     machine = Machine(container="none", cpus=24, memory_gib=64, shm_gib=32, python="/home/ada/venv/bin/python")
-    machine.add_program("/usr/bin/nvidia-smi")
+    machine.add_nvidia_smi(SMI.format("535.183.01", "12.2"))
     seen(driver, machine, "535.183.01", "12.2", [RTX4090])
     give_torch(machine, WHEELS["2.8.0+cu128"], working([RTX4090]), "3.12.3")
     return machine
@@ -137,7 +143,9 @@ def module580_library570(driver: fake_driver.FakeDriver) -> Machine:
     more = "fail.nvmlInitWithFlags=18;fail.nvmlInit_v2=18;fail.cuInit=803"
     machine = Machine(container="none", cpus=32, memory_gib=128, python="/home/ada/venv/bin/python")
     seen(driver, machine, "580.82.07", "12.8", [L4], more=more, library="570.172.08")
-    machine.add_program("/usr/bin/nvidia-smi")
+    machine.add_nvidia_smi(
+        "Failed to initialize NVML: Driver/library version mismatch\nNVML library version: 570.172\n", status=18
+    )
     words = UNEXPECTED.format("803: system has unsupported display driver / cuda driver combination")
     give_torch(machine, WHEELS["2.8.0+cu128"], refused(words))
     return machine
@@ -164,6 +172,7 @@ def zero_byte_libcuda(driver: fake_driver.FakeDriver) -> Machine:
     for name, version in (("libcuda", "470.57.02"), ("libnvidia-ml", "470.57.02")):
         machine.files[f"{folder}/{name}.so.{version}"] = ""
         machine.links[f"{folder}/{name}.so.1"] = f"{folder}/{name}.so.{version}"
+        machine.libraries[f"{name}.so.1"] = f"{folder}/{name}.so.1"
     not_loaded(machine, "nvml", f"{folder}/libnvidia-ml.so.1: file too short")
     not_loaded(machine, "libcuda", f"{folder}/libcuda.so.1: file too short")
     give_torch(machine, WHEELS["2.8.0+cu128"], Cuda(False, "", f"RuntimeError: {NO_DRIVER}"))
@@ -187,8 +196,8 @@ def wsl2(driver: fake_driver.FakeDriver) -> Machine:
     machine.add_node("/dev/dxg", 10, 125)
     machine.add_library(f"{folder}/libcuda.so.1", 170_000)
     machine.add_library(f"{folder}/libnvidia-ml.so.1", 240_000)
-    machine.add_cache({name: f"{folder}/{name}" for name in ("libcuda.so.1", "libnvidia-ml.so.1")})
-    machine.add_program(f"{folder}/nvidia-smi")
+    machine.add_nvidia_smi(SMI.format("566.36", "12.7"), path=f"{folder}/nvidia-smi")
+    without_dmi(machine)
     settings = settings_for("566.36", "12.7", [RTX4090], "minor=na;computemode=na")
     ask_driver(machine, driver, "nvml", settings, f"{folder}/libnvidia-ml.so.1")
     ask_driver(machine, driver, "libcuda", settings, f"{folder}/libcuda.so.1")
@@ -214,11 +223,11 @@ def jetson(driver: fake_driver.FakeDriver) -> Machine:
     machine.files["/proc/device-tree/model"] = "NVIDIA Jetson AGX Orin Developer Kit\0"
     machine.files["/proc/device-tree/compatible"] = "nvidia,p3737-0000+p3701-0005\0nvidia,tegra234\0"
     machine.dirs["/sys/module"] += ["nvgpu", "nvmap", "host1x"]
+    without_dmi(machine)
     for number, node in enumerate(("nvmap", "nvhost-ctrl-gpu", "nvhost-gpu", "nvhost-as-gpu", "nvhost-prof-gpu")):
         machine.add_node(f"/dev/{node}", 501, number)
     machine.add_library(f"{folder}/libcuda.so.1.1", 41_000_000, (f"{folder}/libcuda.so.1",))
     machine.add_library(f"{folder}/libnvidia-ml.so.1", 1_900_000)
-    machine.add_cache({name: f"{folder}/{name}" for name in ("libcuda.so.1", "libnvidia-ml.so.1")})
     unsupported = "mem.total=na;temp=na;util.gpu=na;power=na"
     settings = settings_for("540.4.0", "12.6", [ORIN], unsupported)
     ask_driver(machine, driver, "nvml", settings, f"{folder}/libnvidia-ml.so.1")
