@@ -18,12 +18,13 @@ from gpudoctor.collect.registry import collectors_named, collectors_of, run_coll
 from gpudoctor.explain import known_specs
 from gpudoctor.host.base import Host
 from gpudoctor.knowledge.catalogue import Catalogue
-from gpudoctor.knowledge.derive_facts import derivation, derive_all
+from gpudoctor.knowledge.derive_facts import derivation, derive_all, derived_specs
 from gpudoctor.knowledge.evaluate import judge
 from gpudoctor.knowledge.source import find_rules
-from gpudoctor.model.diagnosis import Diagnosis, Run, Target
+from gpudoctor.model.diagnosis import Diagnosis, Target
 from gpudoctor.model.errors import ExaminationError
 from gpudoctor.model.fact import Fact, Facts, FactSpec
+from gpudoctor.model.run import Run
 from gpudoctor.probe.registry import Examination, ProbeSettings, examine
 
 Progress = Callable[[str], None]
@@ -67,6 +68,15 @@ def diagnose(settings: CheckSettings, progress: Progress = lambda _step: None) -
         facts, runs, target = observation.finish()
     progress("judging")
     return Result(conclude(catalogue, facts, runs, target), specs)
+
+
+def judge_again(facts: Facts, runs: Iterable[Run], target: Target, rules: tuple[Path, ...] = ()) -> Result:
+    """Judge what a report says by the present rules: what was observed stays, what was derived is derived anew."""
+    specs = known_specs()
+    catalogue = Catalogue(find_rules(rules), specs)
+    derived = derived_specs()
+    observed = Facts(fact for fact in facts.items_sorted() if fact.key not in derived)
+    return Result(conclude(catalogue, observed, runs, target), specs)
 
 
 def see(settings: CheckSettings, progress: Progress = lambda _step: None) -> tuple[Facts, dict[str, FactSpec]]:
@@ -160,7 +170,7 @@ def conclude(catalogue: Catalogue, facts: Facts, runs: Iterable[Run], target: Ta
     bugs = tuple(Run("derive", "failed", detail=bug) for bug in outcome.bugs)
     return Diagnosis(
         health=judgement.health,
-        primary=judgement.primary,
+        primary=next((one.cause for one in judgement.findings if one.check == judgement.primary), ""),
         target=target,
         rules=catalogue.info(),
         facts=derived,
@@ -195,6 +205,3 @@ class _Worker(threading.Thread, Generic[T]):
         if self._error is not None:
             raise self._error
         return self._outcome[0]
-
-
-__all__ = ["CheckSettings", "Observation", "Result", "conclude", "diagnose", "open_host", "record", "see"]

@@ -76,11 +76,9 @@ def test_every_recorded_machine_is_judged() -> None:
 @pytest.mark.parametrize(("host", "cause"), sorted(SICK.items()))
 def test_a_sick_machine_gives_its_cause(host: str, cause: str) -> None:
     diagnosis = result_of(host).diagnosis
-    first = next(finding for finding in diagnosis.findings if finding.check == diagnosis.primary)
-    assert first.cause == cause
-    assert first.kind is Kind.FAIL
-    assert first.severity is Severity.ERROR
-    assert first is diagnosis.findings[0]
+    assert diagnosis.primary == cause
+    first = diagnosis.findings[0]
+    assert (first.cause, first.kind, first.severity) == (cause, Kind.FAIL, Severity.ERROR)
     assert diagnosis.health.value == "broken"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -21,12 +21,15 @@ from gpudoctor.cli.options import (
 )
 from gpudoctor.cli.output import colour_wanted, columns, output_stream
 from gpudoctor.cli.progress import progress_line
-from gpudoctor.diagnose import CheckSettings, Result, diagnose
+from gpudoctor.diagnose import CheckSettings, Result, diagnose, judge_again
+from gpudoctor.explain import known_specs
 from gpudoctor.model.diagnosis import Diagnosis
-from gpudoctor.model.errors import UsageError
+from gpudoctor.model.errors import ExaminationError, UsageError
+from gpudoctor.model.fact import Fact, Facts
 from gpudoctor.model.finding import Kind
 from gpudoctor.model.rule import Severity
 
+MAXIMUM_REPORT_BYTES = 64 << 20
 DEFAULT_SECONDS = {"none": 60.0, "quick": 60.0, "full": 300.0}
 
 
@@ -53,7 +56,7 @@ class CheckOptions:
 @json_option
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown, ready to be pasted into an issue.")
 @output_option
-@click.option("--from", "source", metavar="PATH", help="Judge a recorded machine or a JSON report, not this machine.")
+@click.option("--from", "source", metavar="PATH", help="Judge a recorded machine or a JSON report.")
 @python_option
 @click.option(
     "--probes",
@@ -97,11 +100,30 @@ def run(options: CheckOptions) -> int:
         source=options.source or "",
     )
     with progress_line(quiet=options.as_json) as progress:
-        result = diagnose(settings, progress)
+        result = of_report(settings) if Path(settings.source).is_file() else diagnose(settings, progress)
     code = exit_code(result.diagnosis, options.fail_on)
     with output_stream(options.output) as out:
         write_report(result, options, code, out)
     return int(code)
+
+
+def of_report(settings: CheckSettings) -> Result:
+    """Judge a JSON report again; ExaminationError where the file is none."""
+    from gpudoctor.report.read import read_report
+
+    try:
+        with open(settings.source, "rb") as file:
+            data = file.read(MAXIMUM_REPORT_BYTES + 1)
+    except OSError as error:
+        raise ExaminationError(f"{settings.source} cannot be read: {error.strerror or error}") from error
+    if len(data) > MAXIMUM_REPORT_BYTES:
+        raise ExaminationError(f"{settings.source} is larger than {MAXIMUM_REPORT_BYTES >> 20} MiB: no report is.")
+    report = read_report(data.decode("utf-8", "replace"), known_specs())
+    facts = report.facts
+    if settings.expect_gpus != "any":  # what is asked now counts, not what was asked then
+        seen = (fact for fact in facts.items_sorted() if fact.key != "expect.gpus")
+        facts = Facts([*seen, Fact("expect.gpus", settings.expect_gpus)])
+    return judge_again(facts, report.runs, replace(report.target, kind="document"), settings.rules)
 
 
 def expected_gpus(text: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gpudoctor.model.explanation import Explained
 from gpudoctor.model.fact import Facts
 from gpudoctor.model.finding import ChainAnswer, Finding
+from gpudoctor.model.run import Run
 
 
 class Health(str, enum.Enum):
@@ -17,23 +18,6 @@ class Health(str, enum.Enum):
     DEGRADED = "degraded"
     BROKEN = "broken"
     UNDECIDED = "undecided"
-
-
-@dataclass(frozen=True)
-class Run:
-    """How one collector, child process or probe step ended.
-
-    `outcome` is `completed`, `failed`, `crashed`, `timed_out`, `skipped`; `detail` holds the verbatim text.
-    `seconds` is wall time and the only figure of a report that differs between two runs on one machine.
-    """
-
-    name: str
-    outcome: str
-    seconds: float = 0.0
-    detail: str = ""
-    stderr_tail: str = ""
-    signal: str = ""
-    exit_code: int | None = None
 
 
 @dataclass(frozen=True)
@@ -56,7 +40,7 @@ class RulesInfo:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Facts, findings, explanations and how the run went."""
+    """Facts, findings, explanations and how the run went. `primary` is the id of the root cause, empty for none."""
 
     health: Health
     primary: str
