@@ -1,4 +1,4 @@
-"""What every test may ask for; rigs skip with a reason unless GPUDOCTOR_REQUIRE_RIGS=1 makes their absence a failure."""
+"""What every test may ask for; rigs skip with a reason, or fail where GPUDOCTOR_REQUIRE_RIGS=1 demands them."""
 
 from __future__ import annotations
 

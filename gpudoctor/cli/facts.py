@@ -44,8 +44,9 @@ def command(**given: Any) -> int:
     with progress_line(quiet=given["as_json"]) as progress:
         if given["record"]:
             record(settings, Path(given["record"]), _redactor(given["redact"] is not False), progress)
+            folder = given["record"]
             sys.stderr.write(
-                f"gpudoctor: this machine is recorded in {given['record']}; judge it with `check --from {given['record']}`.\n"
+                f"gpudoctor: this machine is recorded in {folder}; judge it with `check --from {folder}`.\n"
             )
             return int(Exit.JUDGED)
         facts, specs = see(settings, progress)
