@@ -20,8 +20,10 @@ from gpudoctor.model.fact import Fact
 @dataclass(frozen=True)
 class Reading:
     """What a reader took from a document: facts, further lines of text in it that signatures should see (messages
-    inside JSON), and what it did not understand."""
+    inside JSON), and what it did not understand. `replaces_lines` is for what is no text at all: none of it is then
+    read as a log."""
 
     facts: tuple[Fact, ...] = ()
     messages: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    replaces_lines: bool = False

@@ -15,6 +15,7 @@ from gpudoctor.model.registry import modules_of, specs_of
 
 RECOGNITION_BYTES = 256 << 10
 SURE_ENOUGH = 0.5
+MOST_MESSAGE_LINES = 2_000
 
 
 def readers() -> tuple[ModuleType, ...]:
@@ -24,7 +25,7 @@ def readers() -> tuple[ModuleType, ...]:
 
 def intake_specs() -> dict[str, FactSpec]:
     """The facts that documents can state, by key."""
-    return specs_of(readers())
+    return specs_of(modules_of(rooms, having="FACTS"))
 
 
 def read_evidence(
@@ -53,7 +54,8 @@ def document_of(name: str, scanned: Scan, triggers: Triggers) -> Document:
     if not scanned.is_whole:
         notes.append("only its first 16 MiB were read for facts")
     reading: Reading = reader.read(whole)
-    lines = scanned.lines + _message_lines(reading.messages, triggers)
+    lines = () if reading.replaces_lines else scanned.lines
+    lines += _message_lines(reading.messages, lines, whole)
     return Document(
         shown,
         reader.KIND,
@@ -80,10 +82,19 @@ def clean_text(raw: bytes) -> str:
     return "\n".join(clean(decode(line)) for line in raw.split(b"\n"))
 
 
-def _message_lines(messages: Sequence[str], triggers: Triggers) -> tuple[Line, ...]:
-    pieces = (piece for message in messages for piece in message.splitlines())
-    return tuple(
-        Line(0, clean(piece)[:LONGEST_PIECE])
-        for piece in pieces
-        if triggers.find(piece.encode("utf-8", "replace")) >= 0
-    )
+def _message_lines(messages: Sequence[str], lines: Sequence[Line], whole: str) -> tuple[Line, ...]:
+    """What a reader took out of its document, as lines; not again what stands in a line that was kept anyway."""
+    seen = "\n".join(line.text for line in lines)
+    pieces = dict.fromkeys(clean(piece)[:LONGEST_PIECE] for message in messages for piece in message.splitlines())
+    wanted = [piece for piece in pieces if piece.strip() and piece not in seen][:MOST_MESSAGE_LINES]
+    where = whole if len(whole) <= RECOGNITION_BYTES else ""
+    return tuple(Line(_number(where, piece), piece) for piece in wanted)
+
+
+def _number(text: str, piece: str) -> int:
+    """The line in which a message stands or begins; 0 where it cannot be told."""
+    for words in (piece, piece.partition(": ")[2][:40]):
+        place = text.find(words) if words else -1
+        if place >= 0:
+            return text.count("\n", 0, place) + 1
+    return 0
