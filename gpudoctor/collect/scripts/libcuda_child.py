@@ -17,7 +17,6 @@ from driver_steps import MACHINE, RefusedError, Steps, loaded_path  # type: igno
 
 SONAME = "libcuda.so.1"
 NAME_ROOM = 256
-FUNCTION_NOT_FOUND = 500  # the driver API's own number for a symbol that it does not have
 
 
 class DriverApi:
@@ -29,12 +28,9 @@ class DriverApi:
         self._library = ctypes.CDLL(SONAME)
 
     def call(self, name: str, *arguments: Any) -> None:
-        """One function of the driver API."""
-        function = getattr(self._library, name, None)
-        if function is None:
-            raise RefusedError(FUNCTION_NOT_FOUND)
+        """One function of the driver API; AttributeError, in the loader's words, where the library lacks it."""
         self._announce(name)
-        code = int(function(*arguments))
+        code = int(getattr(self._library, name)(*arguments))
         if code:
             raise RefusedError(code)
 
@@ -70,7 +66,7 @@ class DriverApi:
         out = ctypes.c_char_p()
         try:
             self.call(name, code, ctypes.byref(out))
-        except RefusedError:
+        except (RefusedError, AttributeError):
             return ""
         return (out.value or b"").decode("utf-8", "replace")
 
