@@ -1,6 +1,6 @@
 """Lets `python -m gpudoctor` do what the `gpudoctor` command does."""
 
-from gpudoctor.cli.main import main
+from gpudoctor.cli.entry import main
 
 if __name__ == "__main__":
     main()

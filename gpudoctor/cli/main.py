@@ -18,6 +18,7 @@ from gpudoctor.model.errors import ExaminationError, GpudoctorError, RulesError,
 COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("gpudoctor.cli.check", "Examine this environment: can it train, and if not, why and what mends it."),
     "explain-exit": ("gpudoctor.cli.explain_exit", "Explain how a job ended: 137, -11, SIGSEGV, OOMKilled ..."),
+    "explain-log": ("gpudoctor.cli.explain_log", "Explain why a job failed, from its log and other evidence."),
     "explain": ("gpudoctor.cli.explain_id", "Look up a cause, a check, an exit code, an Xid or a CUDA error."),
     "facts": ("gpudoctor.cli.facts", "Show every fact that was read, or record this machine for others."),
     "rules": ("gpudoctor.cli.rules", "List, show and lint the rules that judge."),
@@ -112,8 +113,3 @@ def _bug_text(error: Exception) -> str:
         f"gpudoctor itself failed, and nothing was judged: {type(error).__name__}: {error}{place}. "
         "This is our bug; please report it with this line and the command that you ran."
     )
-
-
-def main() -> None:
-    """The console script."""
-    sys.exit(run())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -48,12 +47,9 @@ def list_rules(**given: Any) -> int:
 @rules_option
 def show_rule(**given: Any) -> int:
     """Print the page of one rule; the same as `gpudoctor explain ID`."""
-    from gpudoctor.cli.explain_id import page
-    from gpudoctor.cli.output import colour_wanted, columns
+    from gpudoctor.cli.pages import look_up
 
-    catalogue = Catalogue(find_rules(tuple(Path(folder) for folder in given["rules"])), known_specs)
-    style = {"width": min(columns(sys.stdout), 100), "color": colour_wanted(sys.stdout, False)}
-    write_out(page(catalogue, given["name"], style))
+    write_out(look_up(given["name"], no_color=False, rules=given["rules"]))
     return int(Exit.JUDGED)
 
 

@@ -14,9 +14,9 @@ import gpudoctor.collect as package
 from gpudoctor.collect.base import STAGE_FILES
 from gpudoctor.collect.parsing import printable
 from gpudoctor.host.base import Host, HostError
-from gpudoctor.model.diagnosis import Run
 from gpudoctor.model.fact import Element, Fact, FactSpec, FactType, Reason, Unknown, Value
 from gpudoctor.model.registry import modules_of, specs_of
+from gpudoctor.model.run import Run
 from gpudoctor.model.version import Version
 
 Progress = Callable[[str], None]

@@ -5,13 +5,47 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 LIMIT_PREFIX = "RLIMIT_"
 
 
-def identity() -> dict[str, Any]:
-    """The keys of `Host.identity`; a key whose answer cannot be found out is left out. Never raises."""
+class Identity(Mapping[str, Any]):
+    """The keys of `Host.identity`, each group looked up when one of its keys is asked for first.
+
+    A key whose answer cannot be found out is left out. Never raises: psutil is loaded for the memory alone.
+    """
+
+    GROUPS: tuple[tuple[tuple[str, ...], str], ...] = (
+        (("memory_total_bytes", "memory_available_bytes"), "_memory"),
+        (("soft_limits", "hard_limits"), "_limits"),
+        (("libc",), "_libc"),
+    )
+
+    def __init__(self) -> None:
+        self._told = _plain()
+        self._waiting = {key: name for keys, name in self.GROUPS for key in keys}
+
+    def __getitem__(self, key: str) -> Any:  # noqa: ANN401 - plain data of several shapes, as the protocol says
+        if key in self._waiting:
+            self._look(self._waiting[key])
+        return self._told[key]
+
+    def __iter__(self) -> Iterator[str]:
+        for name in sorted(set(self._waiting.values())):
+            self._look(name)
+        return iter(self._told)
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+    def _look(self, name: str) -> None:
+        self._told.update({"_memory": _memory, "_limits": _limits, "_libc": _libc}[name]())
+        self._waiting = {key: other for key, other in self._waiting.items() if other != name}
+
+
+def _plain() -> dict[str, Any]:
     kernel = os.uname()
     told: dict[str, Any] = {
         "uid": os.getuid(),
@@ -28,10 +62,7 @@ def identity() -> dict[str, Any]:
         "kernel_release": kernel.release,
         "kernel_version": kernel.version,
         "machine": kernel.machine,
-        **_libc(),
         **_cpus(),
-        **_memory(),
-        **_limits(),
     }
     with contextlib.suppress(OSError):  # the directory we stand in may have been removed
         told["cwd"] = os.getcwd()

@@ -5,14 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import stat as stat_module
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from gpudoctor.host.base import DiskUse, FileInfo
-from gpudoctor.host.child import Children
 from gpudoctor.host.failures import host_error
 from gpudoctor.model.child import ChildEnd
+
+if TYPE_CHECKING:
+    from gpudoctor.host.child import Children
 
 DEFAULT_TIMEOUT_SECONDS = 60.0
 READ_BYTES = 65536
@@ -46,7 +49,9 @@ class LocalHost:
     ) -> None:
         self._clock = clock
         self._deadline = clock() + timeout_seconds
-        self._children = Children()
+        self._starter: Children | None = None
+        self._starting = threading.Lock()
+        self._closed = False
 
     def __enter__(self) -> LocalHost:
         return self
@@ -56,7 +61,22 @@ class LocalHost:
 
     def close(self) -> None:
         """Kill what still runs; later children are not started. For interruptions, from any thread."""
-        self._children.close()
+        with self._starting:
+            self._closed = True
+        if self._starter is not None:
+            self._starter.close()
+
+    @property
+    def _children(self) -> Children:
+        """What starts children, made for the first one: loading it costs as much as a quick answer may take."""
+        from gpudoctor.host.child import Children
+
+        with self._starting:
+            if self._starter is None:
+                self._starter = Children()
+                if self._closed:
+                    self._starter.close()
+            return self._starter
 
     def remaining(self) -> float:
         """Seconds left of the run's time limit, never negative."""
@@ -106,9 +126,9 @@ class LocalHost:
 
     def identity(self) -> Mapping[str, Any]:
         """Plain data about this process and kernel; what cannot be found out is left out."""
-        from gpudoctor.host.identity import identity
+        from gpudoctor.host.identity import Identity
 
-        return identity()
+        return Identity()
 
     def run(self, argv: Sequence[str], limit: float, env: Mapping[str, str] | None = None) -> ChildEnd:
         """Run a command to its end or to `limit` seconds, cut down to what is left of the run."""

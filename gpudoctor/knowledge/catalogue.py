@@ -127,9 +127,20 @@ class Catalogue:
 
         None only where neither a code nor a known reason is there to say anything about.
         """
-        from gpudoctor.knowledge.exit_lookup import find_exit
+        from gpudoctor.knowledge.exit_lookup import closest, find_exit, general_answer
 
-        return find_exit(self.exits.values(), status)
+        if "exits" in vars(self):
+            return find_exit(self.exits.values(), status)
+        # Typing all entries costs more than the whole rest of an answer, so only the one that fits is typed.
+        from gpudoctor.knowledge.read_exit import keys_of, read_exit
+
+        problems: list[str] = []
+        keys = [keys_of(file) for file in self.source.files("exits", problems)]
+        chosen = closest(keys, status)
+        found = read_exit(chosen.file, self._known(), problems) if chosen else None
+        if problems:
+            raise RulesError(problems)
+        return found or general_answer(status)
 
     @cached_property
     def tables(self) -> Tables:

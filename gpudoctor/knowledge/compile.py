@@ -10,6 +10,7 @@ import json
 import math
 import os
 import sys
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,7 @@ SECTIONS = ("causes", "chains", "checks", "exits", "signatures", "tables")
 NESTED = ("causes", "checks", "signatures")
 RETIRED = "retired.toml"
 PACKED_NAME = "compiled.json"
-_HEAD = '{"format":1,"digest":"%s","files":'
-_TAIL = "}\n"
+FORMAT = 2
 _LARGEST_FILE = 4_000_000
 _MOST_FILES = 20_000
 
@@ -84,19 +84,56 @@ def read_tree(root: Path) -> dict[str, RuleData]:
 
 
 def pack(files: Mapping[str, RuleData]) -> str:
-    """The text of the packed file: one canonical JSON value behind a digest of itself."""
-    body = _canonical(files)
-    return _HEAD % _digest(body) + body + _TAIL
+    """The text of the packed file: a line that tells where each file lies, then the files, each as canonical JSON.
+
+    A reader takes only what it needs: most answers need a few of the hundreds of files.
+    """
+    bodies = {path: _canonical(files[path]) for path in sorted(files)}
+    whole = "".join(bodies.values())
+    head = {
+        "format": FORMAT,
+        "digest": digest_of(files),
+        "checksum": zlib.crc32(whole.encode("utf-8")),
+        "sizes": {path: len(body.encode("utf-8")) for path, body in bodies.items()},
+    }
+    return json.dumps(head, separators=(",", ":")) + "\n" + whole
+
+
+class Packed:
+    """A packed text, opened. ValueError when it is damaged: cut short, changed, or of another format."""
+
+    def __init__(self, raw: bytes) -> None:
+        line, _, self._body = raw.partition(b"\n")
+        head = json.loads(line)
+        if not isinstance(head, dict) or head.get("format") != FORMAT:
+            raise ValueError("the packed rules are of another format")
+        if zlib.crc32(self._body) != head["checksum"]:
+            raise ValueError("the packed rules do not fit their checksum")
+        self.digest = str(head["digest"])
+        self._places: dict[str, tuple[int, int]] = {}
+        start = 0
+        for path, size in head["sizes"].items():
+            self._places[path] = (start, start + size)
+            start += size
+
+    def paths(self) -> list[str]:
+        """The files' relative paths, sorted."""
+        return list(self._places)
+
+    def has(self, path: str) -> bool:
+        """Whether there is such a file."""
+        return path in self._places
+
+    def read(self, path: str) -> RuleData:
+        """One file."""
+        start, end = self._places[path]
+        return json.loads(self._body[start:end])  # type: ignore[no-any-return]
 
 
 def unpack(text: str) -> tuple[dict[str, RuleData], str]:
-    """The files of a packed text and their digest; ValueError when the digest does not fit the content."""
-    start = len(_HEAD % ("0" * 64))
-    body = text[start : -len(_TAIL)]
-    digest = _digest(body)
-    if text[:start] != _HEAD % digest or not text.endswith(_TAIL):
-        raise ValueError("the packed rules do not fit their digest")
-    return json.loads(body), digest
+    """All files of a packed text and their digest; ValueError when the text is damaged."""
+    packed = Packed(text.encode("utf-8"))
+    return {path: packed.read(path) for path in packed.paths()}, packed.digest
 
 
 def digest_of(files: Mapping[str, RuleData]) -> str:

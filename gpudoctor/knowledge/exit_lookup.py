@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol, TypeVar
 
 from gpudoctor.model.exit_status import ExitMeaning, ExitStatus
 
 
-def find_exit(exits: Iterable[ExitMeaning], status: ExitStatus) -> ExitMeaning | None:
+class _Keys(Protocol):
+    """What an exit entry is found by; the rest of it need not be read for that."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def codes(self) -> Sequence[int]: ...
+    @property
+    def signals(self) -> Sequence[str]: ...
+    @property
+    def reasons(self) -> Sequence[str]: ...
+    @property
+    def contexts(self) -> Sequence[str]: ...
+
+
+Entry = TypeVar("Entry", bound=_Keys)
+
+
+def closest(exits: Iterable[Entry], status: ExitStatus) -> Entry | None:
     """The order of closeness: a scheduler's own reason, a code within its context, a signal, a bare code."""
     entries = sorted(exits, key=lambda entry: (not entry.contexts, entry.id))
     reason = status.reason.lower()
-    fits: tuple[Callable[[ExitMeaning], bool], ...] = (
+    fits: tuple[Callable[[Entry], bool], ...] = (
         lambda entry: bool(reason) and reason in (name.lower() for name in entry.reasons),
         lambda entry: status.context in entry.contexts and status.code in entry.codes,
         lambda entry: bool(status.signal) and status.signal in entry.signals,
@@ -21,7 +40,12 @@ def find_exit(exits: Iterable[ExitMeaning], status: ExitStatus) -> ExitMeaning |
         for entry in entries:
             if (not entry.contexts or status.context in entry.contexts) and fit(entry):
                 return entry
-    return general_answer(status)
+    return None
+
+
+def find_exit(exits: Iterable[ExitMeaning], status: ExitStatus) -> ExitMeaning | None:
+    """The closest entry, or the general answer."""
+    return closest(exits, status) or general_answer(status)
 
 
 def general_answer(status: ExitStatus) -> ExitMeaning | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from gpudoctor.knowledge.fields import Fields, suggestion
 from gpudoctor.knowledge.known import NAME_ID, Known, read_id
@@ -13,6 +14,24 @@ from gpudoctor.model.exit_status import SIGNALS, Candidate, ExitMeaning, signal_
 CONTEXTS = ("shell", "python", "slurm", "windows", "kubernetes", "docker", "torchrun", "mpi", "ray")
 _LARGEST = 2**32 - 1
 _REASON = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+
+
+class ExitKeys(NamedTuple):
+    """What an exit entry is found by, as the file gives it, and the file."""
+
+    id: str
+    codes: Sequence[int]
+    signals: Sequence[str]
+    reasons: Sequence[str]
+    contexts: Sequence[str]
+    file: RuleFile
+
+
+def keys_of(file: RuleFile) -> ExitKeys:
+    """The keys of one file; what has the wrong shape is no key, and a full reading complains about it."""
+    lists = [file.data.get(name) for name in ("codes", "signals", "reasons", "contexts")]
+    codes, signals, reasons, contexts = (value if isinstance(value, list) else [] for value in lists)
+    return ExitKeys(file.id, codes, signals, [r for r in reasons if isinstance(r, str)], contexts, file)
 
 
 def read_exit(file: RuleFile, known: Known, problems: list[str]) -> ExitMeaning:

@@ -15,11 +15,11 @@ from gpudoctor.knowledge.compile import (
     PACKED_NAME,
     RETIRED,
     SECTIONS,
+    Packed,
     RuleData,
     digest_of,
     read_rule,
     rule_paths,
-    unpack,
 )
 from gpudoctor.model.errors import RulesError, UsageError
 
@@ -94,28 +94,31 @@ class TomlTree:
 
 
 class PackedTree:
-    """All files of a folder out of one packed text."""
+    """All files of a folder out of one packed file, each taken out when it is asked for."""
 
-    def __init__(self, text: str, label: str, trusted: bool = False) -> None:
+    def __init__(self, raw: bytes, label: str, trusted: bool = False) -> None:
         self.label = label
         self.trusted = trusted
-        self._files, self._digest = unpack(text)
+        self._packed = Packed(raw)
+        self._read: dict[str, RuleData] = {}
 
     def paths(self, section: str) -> Sequence[str]:
         """See Tree."""
-        return sorted(path for path in self._files if path.startswith(section + "/"))
+        return [path for path in self._packed.paths() if path.startswith(section + "/")]
 
     def read(self, path: str) -> RuleData:
         """See Tree."""
-        return self._files[path]
+        if path not in self._read:
+            self._read[path] = self._packed.read(path)
+        return self._read[path]
 
     def has(self, path: str) -> bool:
         """See Tree."""
-        return path in self._files
+        return self._packed.has(path)
 
     def digest(self) -> str:
         """See Tree."""
-        return self._digest
+        return self._packed.digest
 
 
 class RulesSource:
@@ -211,8 +214,8 @@ def added_tree(path: Path) -> TomlTree:
 def _built_in() -> Tree:
     installed, checkout = _PACKAGE / "_rules", _PACKAGE.parent / "rules"
     try:
-        return PackedTree((installed / PACKED_NAME).read_text(encoding="utf-8"), "rules", trusted=True)
-    except (OSError, ValueError):
+        return PackedTree((installed / PACKED_NAME).read_bytes(), "rules", trusted=True)
+    except (OSError, ValueError, KeyError, TypeError):
         pass  # a checkout, or files that somebody changed: the TOML files speak for themselves
     for place in (installed, checkout):
         if any((place / section).is_dir() for section in ("causes", "tables")):

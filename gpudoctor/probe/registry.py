@@ -13,9 +13,10 @@ from typing import Any
 import gpudoctor.probe
 from gpudoctor.host.base import Host
 from gpudoctor.model.child import ChildEnd, End
-from gpudoctor.model.diagnosis import Run, Target
+from gpudoctor.model.diagnosis import Target
 from gpudoctor.model.fact import Fact, FactSpec, FactType, Reason, Unknown, Value
 from gpudoctor.model.registry import modules_of, specs_of
+from gpudoctor.model.run import Run
 from gpudoctor.model.version import Version
 from gpudoctor.probe import answers, target, zygote
 

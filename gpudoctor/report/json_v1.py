@@ -13,12 +13,13 @@ import re
 
 from gpudoctor._version import VERSION
 from gpudoctor.model.cause import Reference, Remedy
-from gpudoctor.model.diagnosis import Diagnosis, Run
+from gpudoctor.model.diagnosis import Diagnosis
 from gpudoctor.model.evidence import Evidence
 from gpudoctor.model.explanation import Explained, Explanation, RuledOut
 from gpudoctor.model.fact import Element, Facts, Reason, Scalar, Unknown, Value
 from gpudoctor.model.finding import ChainAnswer, Finding, Kind
 from gpudoctor.model.rule import Severity
+from gpudoctor.model.run import Run
 from gpudoctor.model.version import Version
 from gpudoctor.report.wire import (
     SCHEMA_VERSION,

@@ -9,11 +9,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from gpudoctor.model.cause import Remedy
-from gpudoctor.model.diagnosis import Diagnosis, Run
+from gpudoctor.model.diagnosis import Diagnosis
 from gpudoctor.model.evidence import Evidence
 from gpudoctor.model.explanation import Explained, Explanation, RuledOut
 from gpudoctor.model.fact import Element, Fact, Facts, Unknown, Value
 from gpudoctor.model.finding import Finding
+from gpudoctor.model.run import Run
 
 # Asked with a text and the key of the fact that it belongs to, or an empty key.
 Change = Callable[[str, str], str]

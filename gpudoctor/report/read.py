@@ -14,12 +14,13 @@ from enum import Enum
 from typing import Any, TypeVar
 
 from gpudoctor.model.cause import Actor, Reference, Remedy
-from gpudoctor.model.diagnosis import RulesInfo, Run, Target
+from gpudoctor.model.diagnosis import RulesInfo, Target
 from gpudoctor.model.errors import ExaminationError
 from gpudoctor.model.evidence import Evidence
 from gpudoctor.model.fact import Element, Fact, Facts, FactSpec, FactType, Reason, Unknown, Value
 from gpudoctor.model.finding import MACHINE, ChainAnswer, Finding, Kind
 from gpudoctor.model.rule import Confidence, Severity
+from gpudoctor.model.run import Run
 from gpudoctor.model.version import Version
 from gpudoctor.report.plain import one_line, shortened
 from gpudoctor.report.wire import SCHEMA_MAJOR

@@ -202,6 +202,16 @@ def redact_explained(explained: Explained, hosts: tuple[str, ...] = (), users: t
     return map_explained(explained, redactor.redact)
 
 
+def hide_explained_secrets(explained: Explained) -> Explained:
+    """Only the secrets replaced: for the eyes of who handed the evidence over, on a screen that others may see too."""
+    known: dict[str, str] = {}
+
+    def hide(secret: str) -> str:
+        return known.setdefault(secret, f"<secret-{len(known) + 1}>")
+
+    return map_explained(explained, lambda text, _key: hide_secrets(text, hide))
+
+
 def _any_of(words: Mapping[str, str]) -> re.Pattern[str]:
     parts = []
     for word in sorted(words, key=lambda text: (-len(text), text)):

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gpudoctor.model.diagnosis import Diagnosis, Health, Run
+from gpudoctor.model.diagnosis import Diagnosis, Health
 from gpudoctor.model.fact import Element, Facts, Reason, Unknown, Value
 from gpudoctor.model.finding import Finding, Kind
 from gpudoctor.model.rule import Severity
+from gpudoctor.model.run import Run
 from gpudoctor.report.plain import one_line, shortened
 
 REASONS = {

@@ -73,7 +73,7 @@ def test_an_added_folder_that_is_none(tmp_path: Path, name: str, words: str) -> 
 
 
 def test_the_packed_form_says_what_the_sources_say() -> None:
-    packed = RulesSource([PackedTree(pack(read_tree(ROOT)), "rules")])
+    packed = RulesSource([PackedTree(pack(read_tree(ROOT)).encode(), "rules")])
     toml = RulesSource([TomlTree(ROOT, "rules")])
     assert packed.digest() == toml.digest()
     for section in SECTIONS:

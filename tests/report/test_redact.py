@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gpudoctor.model.diagnosis import Run
 from gpudoctor.model.evidence import Evidence
 from gpudoctor.model.explanation import Explanation, Likelihood
 from gpudoctor.model.fact import Fact, Facts, FactSpec, FactType, Reason, Unknown
+from gpudoctor.model.run import Run
 from gpudoctor.report.json_v1 import diagnosis_text, explained_text, report_v1
 from gpudoctor.report.redact import Redactor, redact_diagnosis, redact_explained
 from report_samples import SPECS, diagnosis, explained, facts, finding

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from gpudoctor.model.cause import Actor, Cause, Reference, Remedy
-from gpudoctor.model.diagnosis import Diagnosis, Health, RulesInfo, Run, Target
+from gpudoctor.model.diagnosis import Diagnosis, Health, RulesInfo, Target
 from gpudoctor.model.evidence import Evidence
 from gpudoctor.model.exit_status import Candidate, ExitMeaning, ExitStatus
 from gpudoctor.model.explanation import Explained, Explanation, Likelihood, RuledOut, Verdict
 from gpudoctor.model.fact import Fact, Facts, FactSpec, FactType, Reason, Unknown
 from gpudoctor.model.finding import ChainAnswer, Finding, Kind
 from gpudoctor.model.rule import Confidence, Severity
+from gpudoctor.model.run import Run
 from gpudoctor.model.version import Version
 
 INSTALL = (

@@ -1,0 +1,55 @@
+"""The console script's door. A bare question, `explain-exit CODE` or `explain ID`, is answered without Click.
+
+Whoever looks up an exit code wants a man page's speed, and loading Click costs as much as the whole answer. Everything
+else, and every question that has no plain answer, goes the full way, which also tells what was wrong with it.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+
+from gpudoctor.model.errors import GpudoctorError
+
+PLAIN_WORD = re.compile(r"[A-Za-z0-9_][\w.:+ -]*|-\d{1,10}")
+
+
+def main() -> None:
+    """The `gpudoctor` command."""
+    arguments = sys.argv[1:]
+    text = quick_answer(arguments)
+    if text is None:
+        from gpudoctor.cli.main import run
+
+        sys.exit(run(arguments))
+    from gpudoctor.cli.output import write_out
+
+    write_out(text)
+    sys.exit(0)
+
+
+def quick_answer(arguments: Sequence[str]) -> str | None:
+    """The page for a bare question; None where the full way has to answer."""
+    if len(arguments) != 2 or not PLAIN_WORD.fullmatch(arguments[1]):
+        return None
+    try:
+        if arguments[0] == "explain-exit":
+            return _exit_answer(arguments[1])
+        if arguments[0] == "explain":
+            from gpudoctor.cli.pages import look_up
+
+            return look_up(arguments[1], no_color=False)
+    except (GpudoctorError, KeyboardInterrupt):
+        return None
+    return None
+
+
+def _exit_answer(code: str) -> str | None:
+    from gpudoctor.cli.pages import style
+    from gpudoctor.explain import ExplainSettings, explain_exit
+    from gpudoctor.model.explanation import Verdict
+    from gpudoctor.report.explain_text import render
+
+    explained = explain_exit(ExplainSettings(status=code))
+    return None if explained.verdict is Verdict.UNEXPLAINED else render(explained, **style(no_color=False))
