@@ -22,7 +22,7 @@ from gpudoctor.model.errors import UsageError
 from gpudoctor.model.evidence import Evidence
 from gpudoctor.model.exit_status import ExitMeaning, ExitStatus
 from gpudoctor.model.explanation import Explained, Explanation, Likelihood, RuledOut, Verdict
-from gpudoctor.model.fact import Fact, Facts, FactSpec, FactType
+from gpudoctor.model.fact import Facts, FactSpec, FactType
 from gpudoctor.model.signature import Role
 
 if TYPE_CHECKING:
@@ -84,22 +84,18 @@ def triggers_of(catalogue: Catalogue) -> Triggers:
 
 
 def explain_documents(catalogue: Catalogue, status: ExitStatus | None, documents: Sequence[Document]) -> Explained:
-    """Explain what was read; the catalogue needs the declarations of all facts."""
+    """Explain what was read; the catalogue needs the declarations of all facts.
+
+    Where no status was given, the one that the documents state takes its place.
+    """
+    from gpudoctor.intake.merge import facts_of, placed, stated_exit
+
     facts = facts_of(documents)
+    status = placed(status or stated_exit(facts), documents)
     signatures = [entry for entry in catalogue.signatures.values() if allowed_by_facts(entry, facts)]
     matches = Matcher(signatures).match(documents)
     matches += clue_matches(catalogue.signatures.values(), facts)
     return compose(catalogue, status, matches, documents, ())
-
-
-def facts_of(documents: Sequence[Document]) -> Facts:
-    """What the documents state; where two state the same key, the first known value stands."""
-    stated: dict[str, Fact] = {}
-    for fact in (fact for document in documents for fact in document.facts):
-        known = stated.get(fact.key)
-        if known is None or (not known.is_known and fact.is_known):
-            stated[fact.key] = fact
-    return Facts(stated.values())
 
 
 def compose(
@@ -230,14 +226,20 @@ def local_traces() -> tuple[Facts, tuple[str, ...]]:
     return Facts(facts), tuple(LOCAL_COLLECTORS.values())
 
 
-def known_specs() -> dict[str, FactSpec]:
-    """The declarations of all facts, whoever yields them."""
+def machine_specs() -> dict[str, FactSpec]:
+    """The declarations of all facts that a machine yields, and of those derived from them."""
     from gpudoctor.collect.registry import collect_specs
-    from gpudoctor.intake.registry import intake_specs
     from gpudoctor.knowledge.derive_facts import derived_specs
     from gpudoctor.probe.registry import fact_specs
 
-    return {**derived_specs(), **intake_specs(), **fact_specs(), **collect_specs(), **GIVEN}
+    return {**derived_specs(), **fact_specs(), **collect_specs(), **GIVEN}
+
+
+def known_specs() -> dict[str, FactSpec]:
+    """The declarations of all facts, those that documents state among them."""
+    from gpudoctor.intake.registry import intake_specs
+
+    return {**intake_specs(), **machine_specs()}
 
 
 def meaning_of(catalogue: Catalogue, status: ExitStatus) -> ExitMeaning | None:
@@ -245,4 +247,4 @@ def meaning_of(catalogue: Catalogue, status: ExitStatus) -> ExitMeaning | None:
     return catalogue.exit_for(status)
 
 
-__all__ = ["ExplainSettings", "compose", "explain_exit", "facts_of", "meaning_of", "under"]
+__all__ = ["ExplainSettings", "compose", "explain_documents", "explain_exit", "meaning_of", "under"]

@@ -28,8 +28,9 @@ def write_explained(explained: Explained, given: dict[str, Any]) -> Exit:
 
 
 def _without_secrets(explained: Explained, given: dict[str, Any]) -> Explained:
-    if not explained.unused and not any(item.evidence for item in (*explained.explanations, *explained.ruled_out)):
-        return explained  # nothing of the user's is quoted
+    quoted = [item.evidence for item in explained.explanations] + [item.evidence for item in explained.ruled_out]
+    if not explained.unused and not any(quoted):
+        return explained  # nothing of the user's is in it
     hide_names = given["redact"] if given["redact"] is not None else given["as_json"]
     if hide_names:
         from gpudoctor.report.redact import redact_explained

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import ModuleType
 
 import gpudoctor.intake as rooms
-from gpudoctor.host.evidence import read_chunks
+from gpudoctor.host.evidence import read_chunks, size_bytes
 from gpudoctor.intake.base import Reading
 from gpudoctor.intake.scan import LONGEST_PIECE, Scan, Triggers, clean, decode, scan
 from gpudoctor.model.document import Document, Line
@@ -16,6 +16,7 @@ from gpudoctor.model.registry import modules_of, specs_of
 RECOGNITION_BYTES = 256 << 10
 SURE_ENOUGH = 0.5
 MOST_MESSAGE_LINES = 2_000
+BAR_WIDTH = 24
 
 
 def readers() -> tuple[ModuleType, ...]:
@@ -34,9 +35,24 @@ def read_evidence(
     """Read each path once; ExaminationError for one that cannot be read at all."""
     documents = []
     for path in paths:
-        progress(f"reading {path}")
-        documents.append(document_of(path, scan(read_chunks(path), triggers), triggers))
+        chunks = _counted(read_chunks(path), path, size_bytes(path), progress)
+        documents.append(document_of(path, scan(chunks, triggers), triggers))
     return documents
+
+
+def _counted(chunks: Iterable[bytes], path: str, size: int, progress: Callable[[str], None]) -> Iterator[bytes]:
+    """The chunks as they are, telling on the way how far they have come; a packed file tells only how much."""
+    name = "standard input" if path == "-" else path.rpartition("/")[2]
+    done = 0
+    progress(f"reading {name}")
+    for chunk in chunks:
+        yield chunk
+        done += len(chunk)
+        if done <= size:
+            filled = done * BAR_WIDTH // size
+            progress(f"[{'#' * filled}{'-' * (BAR_WIDTH - filled)}] {done * 100 // size:3} %  {name}")
+        else:
+            progress(f"{done >> 20} MiB  {name}")
 
 
 def document_of(name: str, scanned: Scan, triggers: Triggers) -> Document:
