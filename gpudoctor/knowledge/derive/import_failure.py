@@ -46,7 +46,8 @@ def derive(facts: Facts, tables: Tables) -> Iterable[Fact]:
         yield Fact("torch.import_failure", outcome)
         yield Fact("torch.import_failure_line", outcome)
         return
-    if error is None or outcome == "imported":
+    # A SystemExit has a text like any exception, but says no more than that torch, or what it loads, left.
+    if error is None or outcome in ("imported", "exited"):
         yield Fact("torch.import_failure", "none")
         yield Fact("torch.import_failure_line", Unknown(Reason.NOT_APPLICABLE, "the import raised nothing"))
         return

@@ -306,6 +306,8 @@ class TestImportFailure:
 
     def test_no_failure(self) -> None:
         assert value("torch.import_failure", torch__import_outcome="imported") == "none"
+        left = {"torch__import_outcome": "exited", "torch__import_error": "SystemExit: 3"}
+        assert value("torch.import_failure", **left) == "none"
         assert reason("torch.import_failure") is Reason.NO_DATA
 
 
