@@ -9,18 +9,16 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TextIO
 
-from rich.console import Console
-from rich.text import Text
-
 from gpudoctor._version import VERSION
 from gpudoctor.model.cause import Reference
 from gpudoctor.model.diagnosis import Diagnosis, Health
+from gpudoctor.model.evidence import Evidence
 from gpudoctor.model.fact import FactSpec
 from gpudoctor.model.finding import MACHINE, ChainAnswer, Finding, Kind
 from gpudoctor.model.rule import Severity
 from gpudoctor.report.explain_text import write_explained
 from gpudoctor.report.plain import encodable
-from gpudoctor.report.sheet import STEP, Sheet, symbols_for
+from gpudoctor.report.sheet import STEP, Piece, Sheet, symbols_for
 from gpudoctor.report.summary import (
     Sorted,
     environment,
@@ -198,6 +196,13 @@ def _write_gaps(sheet: Sheet, diagnosis: Diagnosis, verbose: bool) -> None:
         sheet.text(text, STEP, lead=f"{sheet.symbols.unknown} ", lead_style="warning")
     if len(found) > len(shown):
         sheet.text(f"... and {len(found) - len(shown)} more; --verbose tells.", STEP, "dim")
+    if verbose:
+        return
+    for run in diagnosis.runs:
+        if run.stderr_tail.strip() and run.outcome not in ("completed", "skipped"):
+            words = "\n".join(line for line in run.stderr_tail.splitlines() if line.strip())
+            sheet.text("Its last words", STEP, "title")
+            sheet.evidence([Evidence(run.name, words)], 2 * STEP)
 
 
 def _write_environment(sheet: Sheet, diagnosis: Diagnosis) -> None:
@@ -264,13 +269,25 @@ def _write_end(sheet: Sheet, diagnosis: Diagnosis, ordered: Sorted) -> None:
 
 
 def _print(sheet: Sheet, out: TextIO, color: bool, encoding: str) -> None:
+    # rich knows what a terminal can show; where there is nothing to colour, its loading would be for nothing.
+    text = _coloured(sheet) if color else "".join(f"{_plain(line)}\n" for line in sheet.lines)
+    out.write(encodable(text, encoding))
+
+
+def _plain(line: Iterable[Piece]) -> str:
+    return "".join(piece.text for piece in line).rstrip()
+
+
+def _coloured(sheet: Sheet) -> str:
+    from rich.console import Console
+    from rich.text import Text
+
     buffer = io.StringIO()
     console = Console(
         file=buffer,
         width=max(sheet.width, 20),
-        force_terminal=color,
-        color_system="standard" if color else None,
-        no_color=not color,
+        force_terminal=True,
+        color_system="standard",
         legacy_windows=False,
         highlight=False,
         markup=False,
@@ -282,4 +299,4 @@ def _print(sheet: Sheet, out: TextIO, color: bool, encoding: str) -> None:
             text.append(piece.text, STYLES[piece.style] or None)
         text.rstrip()
         console.print(text, soft_wrap=True)
-    out.write(encodable(buffer.getvalue(), encoding))
+    return buffer.getvalue()
