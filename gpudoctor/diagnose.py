@@ -8,14 +8,15 @@ from __future__ import annotations
 import contextlib
 import functools
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
 from gpudoctor.collect.base import STAGE_CHILD, STAGE_FILES
-from gpudoctor.collect.registry import collectors_named, collectors_of, run_collectors
-from gpudoctor.explain import known_specs
+from gpudoctor.collect.registry import Collector, collectors_named, collectors_of
+from gpudoctor.explain import machine_specs
 from gpudoctor.host.base import Host
 from gpudoctor.knowledge.catalogue import Catalogue
 from gpudoctor.knowledge.derive_facts import derivation, derive_all, derived_specs
@@ -25,7 +26,7 @@ from gpudoctor.model.diagnosis import Diagnosis, Target
 from gpudoctor.model.errors import ExaminationError
 from gpudoctor.model.fact import Fact, Facts, FactSpec
 from gpudoctor.model.run import Run
-from gpudoctor.probe.registry import Examination, ProbeSettings, examine
+from gpudoctor.probe.registry import Examination, ProbeSettings, examine, unanswered
 
 Progress = Callable[[str], None]
 RedactorOf = Callable[[Facts, Mapping[str, FactSpec]], Callable[[str], str]]
@@ -33,6 +34,12 @@ RedactorOf = Callable[[Facts, Mapping[str, FactSpec]], Callable[[str], str]]
 RESERVED_SECONDS = 1.0
 # What a child that loads the driver's libraries as root could change.
 FIRST_COLLECTORS = ("device_nodes", "driver_kernel")
+# Reading files takes milliseconds, unless a mount or a driver is wedged: then the kernel lets nobody go.
+FILE_SECONDS = 10.0
+# The part of the remaining time that one wedged collector may take, so that some is left for the others.
+FILE_SHARE = 0.25
+# What killing a child at its limit may take beyond it.
+KILLING_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,7 @@ def diagnose(settings: CheckSettings, progress: Progress = lambda _step: None) -
     """Judge a machine; ExaminationError where it, its record or the asked-for interpreter cannot be examined."""
     with open_host(settings) as (host, kind), Observation(host, settings, kind, progress) as observation:
         # Importing torch takes a second and another core: the rules are read meanwhile, and wrong ones end the run.
-        specs = known_specs()
+        specs = machine_specs()
         catalogue = Catalogue(find_rules(settings.rules), specs)
         _ = catalogue.rules
         facts, runs, target = observation.finish()
@@ -72,7 +79,7 @@ def diagnose(settings: CheckSettings, progress: Progress = lambda _step: None) -
 
 def judge_again(facts: Facts, runs: Iterable[Run], target: Target, rules: tuple[Path, ...] = ()) -> Result:
     """Judge what a report says by the present rules: what was observed stays, what was derived is derived anew."""
-    specs = known_specs()
+    specs = machine_specs()
     catalogue = Catalogue(find_rules(rules), specs)
     derived = derived_specs()
     observed = Facts(fact for fact in facts.items_sorted() if fact.key not in derived)
@@ -84,7 +91,7 @@ def see(settings: CheckSettings, progress: Progress = lambda _step: None) -> tup
     catalogue = Catalogue(find_rules(settings.rules))
     with open_host(settings) as (host, kind), Observation(host, settings, kind, progress) as observation:
         facts, _runs, _target = observation.finish()
-    return derive_all(facts, catalogue.tables), known_specs()
+    return derive_all(facts, catalogue.tables), machine_specs()
 
 
 def record(
@@ -101,7 +108,7 @@ def record(
         recorder = RecordingHost(host)
         with Observation(recorder, settings, kind, progress) as observation:
             facts, _runs, _target = observation.finish()
-    recorder.save(str(folder), redactor(facts, known_specs()))
+    recorder.save(str(folder), redactor(facts, machine_specs()))
 
 
 @contextlib.contextmanager
@@ -134,11 +141,17 @@ class Observation:
         probing = ProbeSettings(python=settings.python, kind=kind)
         self._examining: _Worker[Examination] = _Worker(lambda: examine(host, probing))
         self._first: tuple[list[Fact], list[Run]] = ([], [])
+        self._workers: list[_Worker[tuple[list[Fact], Run]]] = []
+
+    def _crew(self) -> list[_Worker[tuple[list[Fact], Run]]]:
+        if not self._workers:
+            self._workers = [_Worker(functools.partial(item.run, self._host)) for item in collectors_of(STAGE_CHILD)]
+        return self._workers
 
     def __enter__(self) -> Observation:
         self._progress("reading the driver's files")
-        self._first = run_collectors(self._host, STAGE_FILES, chosen=collectors_named(*FIRST_COLLECTORS))
-        self._examining.start()
+        self._first = read_files(self._host, collectors_named(*FIRST_COLLECTORS))
+        self._examining.begin()
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -149,17 +162,50 @@ class Observation:
         """All facts, how everything went, and what was examined; ExaminationError when the target is none."""
         facts, runs = list(self._first[0]), list(self._first[1])
         rest = [item for item in collectors_of(STAGE_FILES) if item.name not in FIRST_COLLECTORS]
-        more = run_collectors(self._host, STAGE_FILES, self._progress, chosen=rest)
-        crew = [_Worker(functools.partial(item.run, self._host)) for item in collectors_of(STAGE_CHILD)]
-        for worker in crew:
-            worker.start()
+        more = read_files(self._host, rest, self._progress)
+        crew = [(item, _Worker(functools.partial(item.run, self._host))) for item in collectors_of(STAGE_CHILD)]
+        for _item, worker in crew:
+            worker.begin()
         self._progress("asking the driver and importing torch")
-        for found, how in (([*more[0]], [*more[1]]), *((f, [r]) for f, r in (worker.result() for worker in crew))):
+        asked = [worker.result(self._patience(), item.unanswered) for item, worker in crew]
+        for found, how in (more, *((found, [run]) for found, run in asked)):
             facts += found
             runs += how
-        examination = self._examining.result()
+        examination = self._examining.result(self._patience(), lambda: unanswered(self._settings.python))
         given = Fact("expect.gpus", self._settings.expect_gpus)
         return Facts([*facts, *examination.facts, given]), (*runs, *examination.runs), examination.target
+
+    def _patience(self) -> float:
+        return self._host.remaining() + KILLING_SECONDS
+
+
+def read_files(
+    host: Host, chosen: Sequence[Collector], progress: Progress = lambda _step: None
+) -> tuple[list[Fact], list[Run]]:
+    """Run these collectors one after the other; one that a wedged file holds fast is left behind in its thread."""
+    facts: list[Fact] = []
+    runs: list[Run] = []
+    rest = list(chosen)
+    while rest:
+        answers: SimpleQueue[tuple[list[Fact], Run]] = SimpleQueue()
+        _Worker(functools.partial(_read_in_order, host, tuple(rest), answers)).begin()
+        for item in tuple(rest):
+            progress(item.name)
+            rest.remove(item)
+            try:
+                found, run = answers.get(timeout=max(0.2, min(FILE_SECONDS, host.remaining() * FILE_SHARE)))
+            except Empty:
+                found, run = item.unanswered()
+            facts += found
+            runs.append(run)
+            if run.outcome == "timed_out":
+                break
+    return facts, runs
+
+
+def _read_in_order(host: Host, chosen: Sequence[Collector], answers: SimpleQueue[tuple[list[Fact], Run]]) -> None:
+    for item in chosen:
+        answers.put(item.run(host))
 
 
 def conclude(catalogue: Catalogue, facts: Facts, runs: Iterable[Run], target: Target) -> Diagnosis:
@@ -192,6 +238,13 @@ class _Worker(threading.Thread, Generic[T]):
         self._outcome: list[T] = []
         self._error: BaseException | None = None
 
+    def begin(self) -> None:
+        """Start; where the system lets no more threads start (a limit on processes), do it here and now."""
+        try:
+            self.start()
+        except RuntimeError:
+            self.run()
+
     def run(self) -> None:
         """Do it."""
         try:
@@ -199,9 +252,10 @@ class _Worker(threading.Thread, Generic[T]):
         except BaseException as error:  # noqa: BLE001 - it is raised again by `result`, in the thread that asked
             self._error = error
 
-    def result(self) -> T:
-        """Wait for it, and give what came of it."""
-        self.join()
+    def result(self, seconds: float, otherwise: Callable[[], T]) -> T:
+        """Wait for it, and give what came of it, or what `otherwise` gives when it takes longer."""
+        if self.ident is not None:
+            self.join(seconds)
         if self._error is not None:
             raise self._error
-        return self._outcome[0]
+        return self._outcome[0] if self._outcome else otherwise()

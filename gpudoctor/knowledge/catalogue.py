@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, Union
+from typing import TYPE_CHECKING, Protocol, TypeVar, Union
 
 from gpudoctor.knowledge.source import RuleFile, RulesSource
 from gpudoctor.model.errors import RulesError, UsageError
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from gpudoctor.model.signature import Signature
 
     FactSpecs = Union[Mapping[str, FactSpec], Callable[[], Mapping[str, FactSpec]], None]
-
-
-Plain = Any  # a value as a rule file gives it
 
 
 class _HasId(Protocol):
@@ -163,11 +160,10 @@ class Catalogue:
         """Which rules these are: reads all files."""
         from gpudoctor.model.diagnosis import RulesInfo
 
-        problems: list[str] = []
-        files = [file for section in self.sections() for file in self.source.files(section, problems)]
-        if problems:
-            raise RulesError(problems)
-        return RulesInfo(self.source.digest(), len(files), max((_newest(file.data) for file in files), default=""))
+        try:
+            return RulesInfo(self.source.digest(), self.source.count(), self.source.newest())
+        except ValueError as error:
+            raise RulesError([str(error)]) from error
 
     @staticmethod
     def sections() -> tuple[str, ...]:
@@ -234,13 +230,3 @@ class Catalogue:
         if problems:
             raise RulesError(problems)
         return {key: found[key] for key in sorted(found)}
-
-
-def _newest(data: Plain) -> str:
-    """The latest `checked` or `accessed` date anywhere in a file."""
-    if isinstance(data, dict):
-        own = [str(data[key]) for key in ("checked", "accessed") if key in data]
-        return max([*own, *(_newest(item) for item in data.values())], default="")
-    if isinstance(data, list):
-        return max((_newest(item) for item in data), default="")
-    return ""

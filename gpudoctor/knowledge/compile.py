@@ -93,6 +93,7 @@ def pack(files: Mapping[str, RuleData]) -> str:
     head = {
         "format": FORMAT,
         "digest": digest_of(files),
+        "newest": max((newest_date(data) for data in files.values()), default=""),
         "checksum": zlib.crc32(whole.encode("utf-8")),
         "sizes": {path: len(body.encode("utf-8")) for path, body in bodies.items()},
     }
@@ -110,6 +111,7 @@ class Packed:
         if zlib.crc32(self._body) != head["checksum"]:
             raise ValueError("the packed rules do not fit their checksum")
         self.digest = str(head["digest"])
+        self.newest = str(head["newest"])
         self._places: dict[str, tuple[int, int]] = {}
         start = 0
         for path, size in head["sizes"].items():
@@ -134,6 +136,16 @@ def unpack(text: str) -> tuple[dict[str, RuleData], str]:
     """All files of a packed text and their digest; ValueError when the text is damaged."""
     packed = Packed(text.encode("utf-8"))
     return {path: packed.read(path) for path in packed.paths()}, packed.digest
+
+
+def newest_date(data: Plain) -> str:
+    """The latest `checked` or `accessed` date anywhere in a file; empty where there is none."""
+    if isinstance(data, Mapping):
+        own = [str(data[key]) for key in ("checked", "accessed") if key in data]
+        return max([*own, *(newest_date(item) for item in data.values())], default="")
+    if isinstance(data, list):
+        return max((newest_date(item) for item in data), default="")
+    return ""
 
 
 def digest_of(files: Mapping[str, RuleData]) -> str:

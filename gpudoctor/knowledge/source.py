@@ -18,6 +18,7 @@ from gpudoctor.knowledge.compile import (
     Packed,
     RuleData,
     digest_of,
+    newest_date,
     read_rule,
     rule_paths,
 )
@@ -58,6 +59,9 @@ class Tree(Protocol):
     def digest(self) -> str:
         """SHA-256 over the content of all files."""
 
+    def newest(self) -> str:
+        """The latest source date in all files, ISO; ValueError when a file cannot be read."""
+
 
 class TomlTree:
     """A folder of TOML files, each read when it is asked for."""
@@ -87,10 +91,15 @@ class TomlTree:
 
     def digest(self) -> str:
         """See Tree."""
+        return digest_of({path: self.read(path) for path in self._all_paths()})
+
+    def newest(self) -> str:
+        """See Tree."""
+        return max((newest_date(self.read(path)) for path in self._all_paths()), default="")
+
+    def _all_paths(self) -> list[str]:
         paths = [path for section in SECTIONS for path in self.paths(section)]
-        if self.has(RETIRED):
-            paths.append(RETIRED)
-        return digest_of({path: self.read(path) for path in paths})
+        return [*paths, RETIRED] if self.has(RETIRED) else paths
 
 
 class PackedTree:
@@ -119,6 +128,10 @@ class PackedTree:
     def digest(self) -> str:
         """See Tree."""
         return self._packed.digest
+
+    def newest(self) -> str:
+        """See Tree."""
+        return self._packed.newest
 
 
 class RulesSource:
@@ -166,6 +179,14 @@ class RulesSource:
         """SHA-256 over the content of all folders."""
         digests = [tree.digest() for tree in self.trees]
         return digests[0] if len(digests) == 1 else digest_of({str(n): {"d": d} for n, d in enumerate(digests)})
+
+    def newest(self) -> str:
+        """The latest source date in all folders."""
+        return max((tree.newest() for tree in self.trees), default="")
+
+    def count(self) -> int:
+        """How many rule files there are."""
+        return sum(len(tree.paths(section)) for tree in self.trees for section in SECTIONS)
 
     def _one(self, tree: Tree, path: str, problems: list[str]) -> Iterator[RuleFile]:
         shown = f"{tree.label}/{path}"
