@@ -137,8 +137,10 @@ def _stated(matches: Iterable[Match], catalogue: Catalogue) -> list[Stated]:
     for match in matches:
         if match.signature.role is not Role.STATUS:
             continue
+        spoken = match.captures.get("signal") or match.captures.get("code")
         try:
-            status = ExitStatus.parse(match.captures.get("signal") or match.captures.get("code", ""))
+            # A text in words ("Segmentation fault") names no number; its signature says which status it is.
+            status = ExitStatus.parse(spoken or "".join(match.signature.exits[:1]))
         except UsageError:
             continue
         if not status.is_success:

@@ -52,8 +52,8 @@ def _check_whole(signature: Signature, fields: Fields, known: Known) -> None:
     fields.known("cause", signature.cause, known.causes, "cause")
     if not signature.patterns and signature.where is None:
         fields.complain("pattern", "at least one [[pattern]] with regex and anchors is needed, or a [where] block")
-    if signature.role is Role.STATUS and not {"code", "signal"} & _captures(signature):
-        fields.complain("pattern", "a status needs a named group: (?P<code>...) or (?P<signal>...)")
+    if signature.role is Role.STATUS and not {"code", "signal"} & _captures(signature) and len(signature.exits) != 1:
+        fields.complain("pattern", "a status needs a named group, (?P<code>...) or (?P<signal>...), or one of `exits`")
     if signature.within_lines and not signature.also:
         fields.complain("within_lines", "means nothing without an [[also]] block")
     if known.facts is not None:

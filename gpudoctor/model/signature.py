@@ -12,8 +12,9 @@ class Role(str, enum.Enum):
     """What a match means.
 
     ROOT names a cause. SYMPTOM is what a cause brings about elsewhere. NOISE is harmless: its lines speak for
-    nothing. STATUS states an exit inside a log (`exitcode : -9`), captured as `code` or `signal`. AGAINST speaks
-    against its cause and rules it out, with `summary` as the reason.
+    nothing. STATUS states an exit inside a log, captured as `code` or `signal` (`exitcode : -9`) or,
+    where the text says it in words (`Segmentation fault`), given in `exits`. AGAINST speaks against its cause and
+    rules it out, with `summary` as the reason.
     """
 
     ROOT = "root"

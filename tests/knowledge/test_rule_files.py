@@ -242,7 +242,7 @@ BENT = [
         SIGNATURE,
         'role = "root"',
         'role = "status"',
-        ["pattern: a status needs a named group: (?P<code>...) or (?P<signal>...)"],
+        ["pattern: a status needs a named group, (?P<code>...) or (?P<signal>...), or one of `exits`"],
     ),
     # exits
     (EXIT, "[137]", "[-9]", ["codes: must be a list of whole numbers from 0 to"]),
