@@ -104,7 +104,7 @@ def rank(
     against: dict[str, list[Match]] = {}
     for match in matches:
         role = match.signature.role
-        if role is Role.AGAINST and fits_exit(match, statuses):
+        if role is Role.AGAINST and fits_exit(match, statuses) and (statuses or not match.signature.exits):
             against.setdefault(match.signature.cause, []).append(match)
         elif role in (Role.ROOT, Role.SYMPTOM):
             _add_match(suspects, match, fits_exit(match, statuses))
