@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gzip
 import sys
 import zlib
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ CHUNK_BYTES = 4 << 20
 # A small file can unpack to any size; a log beyond this is cut, and the reader says so.
 MOST_UNPACKED_BYTES = 8 << 30
 STANDARD_INPUT = "-"
+_GZIP = 16 + zlib.MAX_WBITS
 
 
 def read_chunks(path: str) -> Iterator[bytes]:
@@ -60,30 +60,34 @@ def _opened(path: str) -> Iterator[BinaryIO]:
 
 
 def _unpacked(first: bytes, raw: BinaryIO) -> Iterator[bytes]:
+    """Unpack piece by piece, so that a damaged or cut file gives all that comes before the damage.
+
+    GzipFile would throw away what it had unpacked of the last piece.
+    """
     total = 0
-    stream = gzip.GzipFile(fileobj=cast(BinaryIO, _Rejoined(first, raw)))
-    try:
-        while total < MOST_UNPACKED_BYTES:
-            piece = stream.read(CHUNK_BYTES)
-            if not piece:
-                return
+    packed = first
+    unpacker = zlib.decompressobj(_GZIP)
+    while packed and total < MOST_UNPACKED_BYTES:
+        try:
+            piece = unpacker.decompress(packed, CHUNK_BYTES)
+        except zlib.error:
+            break
+        if piece:
             total += len(piece)
             yield piece
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        if not total:
-            yield first  # two bytes that look like gzip and are not
+        if unpacker.eof:  # gzip files can be joined end to end
+            packed = unpacker.unused_data or raw.read(CHUNK_BYTES)
+            unpacker = zlib.decompressobj(_GZIP)
+        else:
+            packed = unpacker.unconsumed_tail or raw.read(CHUNK_BYTES)
+            if not packed:
+                yield from _rest(unpacker)
+    if not total:
+        yield first  # two bytes that look like gzip and are not
 
 
-class _Rejoined:
-    """A stream that gives back a first piece that was already read, then the rest; enough of a file for gzip."""
-
-    def __init__(self, first: bytes, rest: BinaryIO) -> None:
-        self._first, self._rest = first, rest
-
-    def read(self, size: int = -1) -> bytes:
-        """Some bytes, at most `size`."""
-        if self._first:
-            cut = len(self._first) if size < 0 else size
-            piece, self._first = self._first[:cut], self._first[cut:]
-            return piece
-        return self._rest.read(size)
+def _rest(unpacker: zlib._Decompress) -> Iterator[bytes]:
+    with contextlib.suppress(zlib.error):
+        rest = unpacker.flush()
+        if rest:
+            yield rest

@@ -195,6 +195,7 @@ def _wide_decoder(chunk: bytes) -> codecs.IncrementalDecoder | None:
     if chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return codecs.getincrementaldecoder("utf-16")("replace")
     sample = chunk[:2000]
-    if len(sample) >= 8 and sample[1::2].count(0) > len(sample) // 2 * 0.9:
+    # ASCII in UTF-16 has a zero in every second byte, and never in the others; Chinese between it has none.
+    if len(sample) >= 8 and sample[1::2].count(0) * 5 > len(sample) and not sample[::2].count(0):
         return codecs.getincrementaldecoder("utf-16-le")("replace")
     return None
