@@ -52,11 +52,9 @@ class Triggers:
             spellings.add(word.encode("utf-8"))
             if not word.isascii():
                 spellings.add(word.encode("gb18030"))
-        # A word with a blank is cut apart where text is taken apart into pieces, so it is sought in whole lines.
-        self._wide = tuple(sorted(word for word in spellings if b" " in word))
-        self._narrow = tuple(sorted(spellings.difference(self._wide)))
-        self._all = self._narrow + self._wide
-        self._expression = re.compile(b"|".join(map(re.escape, self._all)) or b"(?!)")
+        self._words = _Words(spellings)
+        self._plain_words = _Words({word for word in spellings if word.isascii()})
+        self._expression = re.compile(b"|".join(map(re.escape, sorted(spellings))) or b"(?!)")
 
     def find(self, piece: bytes) -> int:
         """Where the first trigger stands in a short piece of text; -1 without one."""
@@ -66,12 +64,41 @@ class Triggers:
     def hot_lines(self, lines: Collection[bytes]) -> set[bytes]:
         """Those lines that hold a trigger."""
         text = b"\n".join(lines)
-        pieces = b" ".join(set(text.split()))
-        present = [word for word in self._narrow if word in pieces] + [word for word in self._wide if word in text]
-        cold = list(lines) if present else []
-        for word in present:
-            cold = [line for line in cold if word not in line]
-        return set(lines).difference(cold) if present else set()
+        return (self._plain_words if text.isascii() else self._words).hot_lines(text)
+
+
+class _Words:
+    """Words that are sought in many lines at once."""
+
+    def __init__(self, words: set[bytes]) -> None:
+        # A word with a blank is cut apart where text is taken apart into pieces.
+        self._wide = [(word, _parts(word)) for word in sorted(words) if b" " in word]
+        self._narrow = sorted(word for word in words if b" " not in word)
+
+    def hot_lines(self, text: bytes) -> set[bytes]:
+        """Those lines of a text that hold one of the words."""
+        pieces = b" " + b" ".join(set(text.split())) + b" "
+        present = [word for word in self._narrow if word in pieces]
+        present += [word for word, parts in self._wide if all(part in pieces for part in parts)]
+        return _lines_with(present, text)
+
+
+def _lines_with(words: Iterable[bytes], text: bytes) -> set[bytes]:
+    hot: set[bytes] = set()
+    for word in words:
+        place = text.find(word)
+        while place >= 0:
+            start, end = text.rfind(b"\n", 0, place) + 1, text.find(b"\n", place)
+            end = end if end >= 0 else len(text)
+            hot.add(text[start:end])
+            place = text.find(word, end)
+    return hot
+
+
+def _parts(word: bytes) -> tuple[bytes, ...]:
+    """What stands in a text taken apart at blanks where a word with blanks stands in the text itself."""
+    first, *middle, last = word.split(b" ")
+    return (first + b" ", *(b" " + part + b" " for part in middle), b" " + last)
 
 
 def scan(chunks: Iterable[bytes], triggers: Triggers) -> Scan:
