@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 LINUX = "linux_x86_64"
 LINUX_ARM = "linux_aarch64"
 WINDOWS = "windows"
+CPU = "cpu"
 INDEX = "https://download.pytorch.org/whl/"
 MOST_ALTERNATIVES = 8
+# pip keeps an installed build whose version differs only in its label, so the old one has to go first.
+REMOVE_FIRST = "pip uninstall -y torch torchvision torchaudio && "
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Gpu:
 @dataclass(frozen=True)
 class Wanted:
     """The machine and the wish. None or empty means no constraint. `torch` is a release or its beginning (`2.8`),
-    `variant` an index name (`cu126`). `driver_cuda` is the CUDA version that the driver was seen to start with;
+    `variant` an index name (`cu126`), or `cpu` for the build without CUDA. `driver_cuda` is the CUDA version that the driver was seen to start with;
     `windows_driver` says that the driver's number is a Windows one, as under WSL."""
 
     driver: Version | None = None
@@ -51,7 +54,8 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Wheel:
-    """One official build with its partners. `doubt` is empty, or says what is not confirmed about it."""
+    """One official build with its partners. `doubt` is empty, or says what is not confirmed about it; `cuda` is empty
+    for a CPU build, and `min_driver` where the build needs none or its floor is not known."""
 
     torch: str
     variant: str
@@ -59,6 +63,7 @@ class Wheel:
     torchvision: str = ""
     torchaudio: str = ""
     doubt: str = ""
+    min_driver: str = ""
 
     @property
     def index_url(self) -> str:
@@ -106,12 +111,14 @@ def choose(wanted: Wanted, tables: Tables) -> WheelChoice:
     accepted: list[Wheel] = []
     rejected: list[Rejected] = []
     for release, row in _candidates(wanted, tables):
-        wheel = _wheel(release, row)
+        wheel = _wheel(release, row, wanted, tables)
         reason = _reason_against(release, row, wanted, tables)
         if reason:
             rejected.append(Rejected(wheel.torch, wheel.variant, reason))
         else:
             accepted.append(wheel)
+    if wanted.variant == CPU:
+        accepted, rejected = _cpu_builds(wanted, tables)
     sure = [wheel for wheel in accepted if not wheel.doubt]
     ordered = sure or accepted
     if sure:
@@ -127,7 +134,7 @@ def _candidates(wanted: Wanted, tables: Tables) -> list[tuple[Row, Row]]:
         torch, cuda = rows.version(row, "torch"), rows.version(row, "cuda")
         if torch not in releases or torch is None or cuda is None:
             continue
-        if wanted.torch and not _begins(torch, wanted.torch):
+        if wanted.torch and not begins(torch, wanted.torch):
             continue
         if wanted.variant and rows.text(row, "variant") != wanted.variant:
             continue
@@ -136,7 +143,23 @@ def _candidates(wanted: Wanted, tables: Tables) -> list[tuple[Row, Row]]:
     return [(releases[torch], row) for torch, _, row in pairs]
 
 
-def _begins(torch: Version, wish: str) -> bool:
+def _cpu_builds(wanted: Wanted, tables: Tables) -> tuple[list[Wheel], list[Rejected]]:
+    """Every release has a build without CUDA, for every platform; driver and GPUs have no say in it."""
+    accepted, rejected = [], []
+    releases = ((found, row) for row in tables["torch_releases"].rows if (found := rows.version(row, "torch")))
+    for torch, row in sorted(releases, key=lambda pair: pair[0], reverse=True):
+        if wanted.torch and not begins(torch, wanted.torch):
+            continue
+        reason = _against_python(row, wanted)
+        if reason:
+            rejected.append(Rejected(str(torch), CPU, reason))
+        else:
+            accepted.append(Wheel(str(torch), CPU, "", *_partners(row)))
+    return accepted, rejected
+
+
+def begins(torch: Version, wish: str) -> bool:
+    """Whether a release is the wished one, or one of the wished beginning: `2.8` fits 2.8.0."""
     try:
         numbers = Version.parse(wish).numbers
     except ValueError:
@@ -144,16 +167,23 @@ def _begins(torch: Version, wish: str) -> bool:
     return torch.numbers[: len(numbers)] == numbers
 
 
-def _wheel(release: Row, row: Row) -> Wheel:
-    kernels_known = row.confidence == "high"
+def _wheel(release: Row, row: Row, wanted: Wanted, tables: Tables) -> Wheel:
+    cuda = rows.version(row, "cuda")
+    floor = floors.floor_of(cuda, tables, _is_windows_driver(wanted)) if cuda is not None else None
+    torchvision, torchaudio = _partners(release)
     return Wheel(
         torch=str(rows.version(row, "torch")),
         variant=rows.text(row, "variant"),
-        cuda=str(rows.version(row, "cuda")),
-        torchvision=str(rows.version(release, "torchvision") or ""),
-        torchaudio=str(rows.version(release, "torchaudio") or ""),
-        doubt="" if kernels_known else "the kernels of this build are not confirmed yet",
+        cuda=str(cuda),
+        torchvision=torchvision,
+        torchaudio=torchaudio,
+        doubt="" if row.confidence == "high" else "the kernels of this build are not confirmed yet",
+        min_driver=str(floor.oldest) if floor is not None else "",
     )
+
+
+def _partners(release: Row) -> tuple[str, str]:
+    return str(rows.version(release, "torchvision") or ""), str(rows.version(release, "torchaudio") or "")
 
 
 def _reason_against(release: Row, row: Row, wanted: Wanted, tables: Tables) -> str:
@@ -192,7 +222,7 @@ def _against_driver(row: Row, wanted: Wanted, tables: Tables) -> str:
     cuda = rows.version(row, "cuda")
     if cuda is None or (wanted.driver is None and wanted.driver_cuda is None):
         return ""
-    windows = wanted.windows_driver or wanted.platform == WINDOWS
+    windows = _is_windows_driver(wanted)
     answers = []
     if wanted.driver is not None:
         answers.append(floors.serves(wanted.driver, cuda, tables, windows))
@@ -218,6 +248,10 @@ def _against_gpus(row: Row, wanted: Wanted) -> str:
             held = ", ".join(str(item) for item in compiled)
             return f"no kernels for {gpu.name} (compute capability {gpu.capability}); it holds {held}"
     return ""
+
+
+def _is_windows_driver(wanted: Wanted) -> bool:
+    return wanted.windows_driver or wanted.platform == WINDOWS
 
 
 def _minor(version: Version) -> tuple[int, int]:

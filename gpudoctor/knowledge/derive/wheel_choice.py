@@ -55,8 +55,7 @@ def derive(facts: Facts, tables: Tables) -> Iterable[Fact]:
         none = Unknown(Reason.NOT_APPLICABLE, f"no official build serves this machine; of the newest: {reason}")
         return tuple(Fact(spec.key, none) for spec in FACTS)
     best = choice.best
-    # pip keeps an installed build whose version differs only in its label, so the old one has to go first.
-    first = "pip uninstall -y torch torchvision torchaudio && " if facts.flag("torch.installed") else ""
+    first = wheel.REMOVE_FIRST if facts.flag("torch.installed") else ""
     return (
         Fact("wheel.best_torch", Version.parse(best.torch)),
         Fact("wheel.best_variant", best.variant),
@@ -82,7 +81,7 @@ def _wanted(facts: Facts, tables: Tables) -> wheel.Wanted | Unknown:
     driver, offered = facts.version("driver.version"), facts.version("driver.cuda_version")
     if driver is None and offered is None:
         return Unknown(Reason.NO_DATA, "the driver is not known")
-    gpus = _gpus(facts, tables)
+    gpus = gpus_of(facts, tables)
     if isinstance(gpus, Unknown):
         return gpus
     seen = facts.version("cuda.driver_api_version") if facts.flag("cuda.seen_working") else None
@@ -92,12 +91,12 @@ def _wanted(facts: Facts, tables: Tables) -> wheel.Wanted | Unknown:
         gpus=gpus,
         python=facts.version("python.version"),
         glibc=facts.version("glibc.version"),
-        platform=_platform(facts),
+        platform=platform_of(facts),
         windows_driver=facts.flag("machine.has_windows_driver") is True,
     )
 
 
-def _gpus(facts: Facts, tables: Tables) -> tuple[wheel.Gpu, ...] | Unknown:
+def gpus_of(facts: Facts, tables: Tables) -> tuple[wheel.Gpu, ...] | Unknown:
     """As NVML or CUDA list them; where both are silent, by the names that the kernel's driver gives."""
     names, capabilities = facts.elements("gpu.names"), facts.elements("gpu.capabilities")
     if not capabilities:
@@ -112,7 +111,8 @@ def _gpus(facts: Facts, tables: Tables) -> tuple[wheel.Gpu, ...] | Unknown:
     return tuple(found) or NOT_KNOWN
 
 
-def _platform(facts: Facts) -> str:
+def platform_of(facts: Facts) -> str:
+    """The platform that wheels are built for."""
     if "windows" in f"{facts.text('kernel.name') or ''} {facts.text('os.name') or ''}".lower():
         return wheel.WINDOWS
     return wheel.LINUX_ARM if facts.text("kernel.machine") in ("aarch64", "arm64") else wheel.LINUX
