@@ -47,6 +47,8 @@ VERDICT_STYLES = {
     Health.UNDECIDED: "warning",
 }
 MAXIMUM_GAPS = 8
+MAXIMUM_REMEDIES = 4
+MAXIMUM_REFERENCES = 2
 
 
 def render(
@@ -90,8 +92,11 @@ def _write_verdict(sheet: Sheet, diagnosis: Diagnosis) -> None:
     sheet.text(verdict_line(diagnosis), style=style, lead=f"{marks[diagnosis.health]} ", lead_style=style)
 
 
-def _write_finding(sheet: Sheet, finding: Finding, same: Sequence[Finding] = ()) -> None:
-    """One cause: its first finding, and what others that point at `same` cause add to it."""
+def _write_finding(sheet: Sheet, finding: Finding, same: Sequence[Finding] = (), whole: bool = True) -> None:
+    """One cause: its first finding, and what others that point at `same` cause add to it.
+
+    With `whole` all that helps at once; otherwise the first remedy, and where the rest is told.
+    """
     style = finding.severity.value
     mark = sheet.symbols.failed if finding.severity is Severity.ERROR else sheet.symbols.warning
     subjects = dict.fromkeys(one.subject for one in (finding, *same) if one.subject != MACHINE)
@@ -105,16 +110,18 @@ def _write_finding(sheet: Sheet, finding: Finding, same: Sequence[Finding] = ())
     if evidence:
         sheet.text("How we know", STEP, "title")
         sheet.evidence(evidence, 2 * STEP)
-    remedies = dict.fromkeys(item for one in (finding, *same) for item in one.remedies)
+    remedies = tuple(dict.fromkeys(item for one in (finding, *same) for item in one.remedies))
     if remedies:
         sheet.text("What to do", STEP, "title")
-        sheet.remedies(tuple(remedies), 2 * STEP)
+        sheet.remedies(remedies[: MAXIMUM_REMEDIES if whole else 1], 2 * STEP)
     references: dict[str, Reference] = {}
     for item in (item for one in (finding, *same) for item in one.references):
         references.setdefault(item.url, item)
-    if references:
+    if references and whole:
         sheet.text("To read on", STEP, "title")
-        sheet.references(references.values(), 2 * STEP)
+        sheet.references(list(references.values())[:MAXIMUM_REFERENCES], 2 * STEP)
+    if not whole or len(remedies) > MAXIMUM_REMEDIES:
+        sheet.text(f"gpudoctor explain {finding.cause} tells more.", STEP, "dim")
 
 
 def _write_causes(sheet: Sheet, ordered: Sorted) -> None:
@@ -123,8 +130,8 @@ def _write_causes(sheet: Sheet, ordered: Sorted) -> None:
     primary = () if ordered.primary is None else (ordered.primary,)
     for finding in (*primary, *ordered.errors, *ordered.warnings):
         groups.setdefault(finding.cause, []).append(finding)
-    for first, *same in groups.values():
-        _write_finding(sheet, first, same)
+    for place, (first, *same) in enumerate(groups.values()):
+        _write_finding(sheet, first, same, whole=place == 0)
 
 
 def _write_others(sheet: Sheet, ordered: Sorted, diagnosis: Diagnosis) -> None:

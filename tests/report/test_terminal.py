@@ -43,7 +43,7 @@ def test_the_first_line_is_the_verdict_and_the_primary_cause_follows() -> None:
         "Why torch.cuda.is_available() is False",
         "What could not be examined",
         "The environment",
-        "gpudoctor explain",
+        "More about the cause",
     ]
     places = [text.index(part) for part in order]
     assert places == sorted(places)
