@@ -103,11 +103,15 @@ def rank(
     suspects: dict[str, Suspect] = {}
     against: dict[str, list[Match]] = {}
     for match in matches:
-        role = match.signature.role
-        if role is Role.AGAINST and fits_exit(match, statuses) and (statuses or not match.signature.exits):
+        role, fits = match.signature.role, fits_exit(match, statuses)
+        if role in (Role.ROOT, Role.SYMPTOM) and match.signature.patterns:
+            _add_match(suspects, match, fits)
+        elif not fits or (match.signature.exits and not statuses):
+            continue  # what holds of every such container is evidence only together with its exit
+        elif role is Role.AGAINST:
             against.setdefault(match.signature.cause, []).append(match)
         elif role in (Role.ROOT, Role.SYMPTOM):
-            _add_match(suspects, match, fits_exit(match, statuses))
+            _add_match(suspects, match, fits)
     for entry in _telling(stated):
         _add_candidates(suspects, entry.meaning, SYMPTOM if entry.status.signal else BASE, entry.match)
     _add_candidates(suspects, meaning, BASE, None)
