@@ -38,8 +38,8 @@ class Gpu:
 @dataclass(frozen=True)
 class Wanted:
     """The machine and the wish. None or empty means no constraint. `torch` is a release or its beginning (`2.8`),
-    `variant` an index name (`cu126`), or `cpu` for the build without CUDA. `driver_cuda` is the CUDA version that the driver was seen to start with;
-    `windows_driver` says that the driver's number is a Windows one, as under WSL."""
+    `variant` an index name (`cu126`), or `cpu` for the build without CUDA. `driver_cuda` is the CUDA version that the
+    driver was seen to start with; `windows_driver` says that the driver's number is a Windows one, as under WSL."""
 
     driver: Version | None = None
     driver_cuda: Version | None = None
@@ -234,8 +234,8 @@ def _against_driver(row: Row, wanted: Wanted, tables: Tables) -> str:
     floor = floors.floor_of(cuda, tables, windows)
     if verdict is Truth.UNKNOWN or floor is None:
         return f"the oldest driver for CUDA {cuda} is not known"
-    had = f"driver {wanted.driver}" if wanted.driver else f"a driver of CUDA {wanted.driver_cuda}"
-    return f"CUDA {cuda} needs driver {floor.oldest} or newer; this machine has {had}"
+    had = f"is {wanted.driver}" if wanted.driver else f"serves CUDA {wanted.driver_cuda}"
+    return f"CUDA {cuda} needs driver {floor.oldest} or newer; yours {had}"
 
 
 def _against_gpus(row: Row, wanted: Wanted) -> str:

@@ -1,4 +1,4 @@
-"""`gpudoctor wheel` from outside: the published examples, the JSON, wrong input, and no look at the machine for nothing."""
+"""`gpudoctor wheel` from outside: the published examples, the JSON, wrong input, and what it looks at."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ EXAMPLES = re.findall(r"```console\n\$ gpudoctor (.+)\n((?:.*\n)+?)```", GUIDE.r
 MACHINE = ("--driver", "535.104", "--gpu", "RTX 4090", "--python", "3.12")
 
 
-@pytest.mark.parametrize(("command", "printed"), EXAMPLES, ids=[command for command, _ in EXAMPLES])
-def test_the_guide_shows_what_is_printed(run, command: str, printed: str) -> None:
-    assert run(*shlex.split(command)).out == printed
+@pytest.mark.parametrize(("line", "printed"), EXAMPLES, ids=[line for line, _ in EXAMPLES])
+def test_the_guide_shows_what_is_printed(run, line: str, printed: str) -> None:
+    assert run(*shlex.split(line)).out == printed
 
 
 def test_the_guide_has_examples() -> None:
@@ -117,7 +117,12 @@ def test_a_gpu_may_be_a_capability_or_a_bare_model_number(run) -> None:
 def test_all_gpus_must_be_served(run) -> None:
     ended = run("wheel", "--driver", "580.95", "--gpu", "V100", "--gpu", "RTX 5090", "--python", "3.12", "--json")
     best = ended.json["best"]
-    assert (best["torch"], best["variant"]) == ("2.9.1", "cu128") or best is None
+    assert (best["torch"], best["variant"]) == ("2.10.0", "cu128")  # the last build with code for 7.0 and 12.0
+
+
+def test_a_branch_stands_for_its_newest_driver(run) -> None:
+    ended = run("wheel", "--driver", "580", "--gpu", "H100", "--python", "3.12", "--json")
+    assert ended.json["best"]["cuda"].startswith("13.")
 
 
 @pytest.mark.parametrize(
