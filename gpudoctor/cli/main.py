@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "explain-exit": ("gpudoctor.cli.explain_exit", "Explain how a job ended: 137, -11, SIGSEGV, OOMKilled ..."),
     "explain-log": ("gpudoctor.cli.explain_log", "Explain why a job failed, from its log and other evidence."),
     "explain": ("gpudoctor.cli.explain_id", "Look up a cause, a check, an exit code, an Xid or a CUDA error."),
+    "wheel": ("gpudoctor.cli.wheel", "Say which official build of PyTorch to install here, or on a described machine."),
     "facts": ("gpudoctor.cli.facts", "Show every fact that was read, or record this machine for others."),
     "rules": ("gpudoctor.cli.rules", "List, show and lint the rules that judge."),
 }
