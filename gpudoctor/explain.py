@@ -71,7 +71,9 @@ def explain_exit(settings: ExplainSettings, progress: Callable[[str], None] = la
 def _from_documents(settings: ExplainSettings, status: ExitStatus | None, progress: Callable[[str], None]) -> Explained:
     from gpudoctor.intake.registry import read_evidence
 
-    catalogue = Catalogue(find_rules(settings.rules), known_specs)
+    # Our own rules were checked against the declared facts when they were written; only a stranger's are checked here,
+    # because gathering the declarations imports every collector.
+    catalogue = Catalogue(find_rules(settings.rules), known_specs if settings.rules else None)
     documents = read_evidence(settings.evidence, triggers_of(catalogue), progress)
     return explain_documents(catalogue, status, documents)
 
@@ -84,7 +86,7 @@ def triggers_of(catalogue: Catalogue) -> Triggers:
 
 
 def explain_documents(catalogue: Catalogue, status: ExitStatus | None, documents: Sequence[Document]) -> Explained:
-    """Explain what was read; the catalogue needs the declarations of all facts.
+    """Explain what was read.
 
     Where no status was given, the one that the documents state takes its place.
     """

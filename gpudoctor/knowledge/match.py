@@ -1,14 +1,17 @@
 """Matching: which signatures speak, and which line says so.
 
-A line is tried against an expression only when one of its anchors stands in it, and lines that differ in digits
-alone are tried once; a log of repeated lines costs no more than a short one.
+A line is tried against an expression only when one of its anchors stands in it. Anchors are sought in all lines of a
+document at once: there are more of them than a log has kinds of lines.
 """
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from gpudoctor.model.document import Document, Line
 from gpudoctor.model.signature import Pattern, Role, Signature
@@ -32,23 +35,24 @@ class Match:
     position: tuple[int, int] = (0, 0)
 
 
-@dataclass(frozen=True)
 class _Tried:
-    anchors: tuple[str, ...]
-    expression: re.Pattern[str]
-    ignore_case: bool
+    """One pattern. It is compiled when a line holds one of its anchors, which for most patterns is never."""
+
+    def __init__(self, pattern: Pattern) -> None:
+        self.ignore_case = pattern.ignore_case
+        self.anchors = tuple(map(str.lower, pattern.anchors)) if pattern.ignore_case else pattern.anchors
+        self._regex = pattern.regex
+
+    @cached_property
+    def _expression(self) -> re.Pattern[str]:
+        return re.compile(self._regex, re.IGNORECASE if self.ignore_case else 0)
 
     def search(self, text: str, lowered: str) -> re.Match[str] | None:
+        """The match in a line, given as it is and in lower case."""
         subject = lowered if self.ignore_case else text
         if self.anchors and not any(anchor in subject for anchor in self.anchors):
             return None
-        return self.expression.search(text)
-
-
-def _prepare(pattern: Pattern) -> _Tried:
-    anchors = tuple(anchor.lower() for anchor in pattern.anchors) if pattern.ignore_case else pattern.anchors
-    flags = re.IGNORECASE if pattern.ignore_case else 0
-    return _Tried(anchors, re.compile(pattern.regex, flags), pattern.ignore_case)
+        return self._expression.search(text)
 
 
 @dataclass(frozen=True)
@@ -59,22 +63,45 @@ class _Ready:
     also: tuple[_Tried, ...]
 
 
+class _Page:
+    """The lines of a document as one text, so that an anchor is sought in all of them at once."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self.lines = lines
+        self._text = "\n".join(lines)
+        self._starts = list(itertools.accumulate((len(line) + 1 for line in lines), initial=0))
+
+    def lines_with(self, anchor: str) -> Iterator[int]:
+        """The places of the lines that hold an anchor."""
+        found = self._text.find(anchor)
+        while found >= 0:
+            place = bisect.bisect_right(self._starts, found) - 1
+            yield place
+            found = self._text.find(anchor, self._starts[place + 1])
+
+
 class Matcher:
-    """All signatures, compiled once for one run."""
+    """All signatures, ready for one run."""
 
     def __init__(self, signatures: Iterable[Signature]) -> None:
-        ready = [
+        self._entries = [
             _Ready(
                 signature,
-                tuple(map(_prepare, signature.patterns)),
-                tuple(map(_prepare, signature.without)),
-                tuple(map(_prepare, signature.also)),
+                tuple(map(_Tried, signature.patterns)),
+                tuple(map(_Tried, signature.without)),
+                tuple(map(_Tried, signature.also)),
             )
             for signature in signatures
             if signature.patterns
         ]
-        self._noise = [entry for entry in ready if entry.signature.role is Role.NOISE]
-        self._others = [entry for entry in ready if entry.signature.role is not Role.NOISE]
+        self._everywhere: list[int] = []
+        self._by_anchor: tuple[dict[str, list[int]], dict[str, list[int]]] = ({}, {})  # as written; in lower case
+        for number, entry in enumerate(self._entries):
+            for tried in entry.patterns:
+                for anchor in tried.anchors:
+                    self._by_anchor[tried.ignore_case].setdefault(anchor, []).append(number)
+                if not tried.anchors:
+                    self._everywhere.append(number)
 
     def match(self, documents: Sequence[Document]) -> list[Match]:
         """Every match in every document, noise included; one per signature and document, at its first line."""
@@ -85,14 +112,17 @@ class Matcher:
 
     def _match_document(self, place: int, document: Document) -> list[Match]:
         first: dict[str, Match] = {}
-        for line in document.lines:
-            text = line.text[:LONGEST_LINE]
-            lowered = text.lower()
-            entries = self._speaking(self._noise, text, lowered, document) or self._speaking(
-                self._others, text, lowered, document
-            )
-            for entry, match in entries:
-                if entry.also and not _seconded(entry, document, line):
+        texts = [line.text[:LONGEST_LINE].replace("\n", " ") for line in document.lines]
+        pages = (_Page(texts), _Page([text.lower() for text in texts]))
+        for at, numbers in self._candidates(pages):
+            line = document.lines[at]
+            entries = [self._entries[number] for number in numbers]
+            noise = [entry for entry in entries if entry.signature.role is Role.NOISE]
+            others = [entry for entry in entries if entry.signature.role is not Role.NOISE]
+            text, lowered = texts[at], pages[1].lines[at]
+            speaking = self._speaking(noise, text, lowered, document) or self._speaking(others, text, lowered, document)
+            for entry, match in speaking:
+                if entry.also and not _seconded(entry, document, line, pages):
                     continue
                 captures = {name: value for name, value in match.groupdict().items() if value is not None}
                 _note(
@@ -102,6 +132,17 @@ class Matcher:
                     ),
                 )
         return list(first.values())
+
+    def _candidates(self, pages: tuple[_Page, _Page]) -> list[tuple[int, list[int]]]:
+        """(place of a line, the signatures worth trying on it), in the order of the lines."""
+        wanted: dict[int, set[int]] = {
+            at: set(self._everywhere) for at in range(len(pages[0].lines) if self._everywhere else 0)
+        }
+        for page, by_anchor in zip(pages, self._by_anchor):
+            for anchor, numbers in by_anchor.items():
+                for at in page.lines_with(anchor):
+                    wanted.setdefault(at, set()).update(numbers)
+        return [(at, sorted(wanted[at])) for at in sorted(wanted)]
 
     @staticmethod
     def _speaking(
@@ -131,13 +172,11 @@ def _note(first: dict[str, Match], match: Match) -> None:
         )
 
 
-def _seconded(entry: _Ready, document: Document, line: Line) -> bool:
+def _seconded(entry: _Ready, document: Document, line: Line, pages: tuple[_Page, _Page]) -> bool:
     reach = entry.signature.within_lines
-    for other in document.lines:
+    for other, text, lowered in zip(document.lines, pages[0].lines, pages[1].lines):
         if reach and abs(other.number - line.number) > reach:
             continue
-        text = other.text[:LONGEST_LINE]
-        lowered = text.lower()
         if any(tried.search(text, lowered) for tried in entry.also):
             return True
     return False
