@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from gpudoctor.knowledge.conditions import View
 from gpudoctor.knowledge.fields import PLACEHOLDER
-from gpudoctor.model.cause import Remedy
+from gpudoctor.model.cause import Actor, Remedy
 from gpudoctor.model.fact import Unknown, Value
 
 UNKNOWN = "unknown"
@@ -43,13 +43,17 @@ def fill_all(text: str, view: View) -> str | None:
 
 
 def usable_remedies(remedies: Iterable[Remedy], view: View) -> tuple[Remedy, ...]:
-    """The remedies whose placeholders are all known, filled."""
+    """The remedies whose placeholders are all known, filled; fallbacks only where nothing could be filled."""
     found = []
+    filled: set[Actor] = set()
     for remedy in remedies:
         text, command, verify = (fill_all(part, view) for part in (remedy.text, remedy.command, remedy.verify))
-        if text is not None and command is not None and verify is not None:
-            found.append(replace(remedy, text=text, command=command, verify=verify))
-    return tuple(found)
+        if text is None or command is None or verify is None:
+            continue
+        if text != remedy.text or command != remedy.command:
+            filled.add(remedy.who)
+        found.append(replace(remedy, text=text, command=command, verify=verify))
+    return tuple(remedy for remedy in found if not (remedy.fallback and remedy.who in filled))
 
 
 def _has_gap(value: Value | Unknown) -> bool:

@@ -45,6 +45,7 @@ def _remedies(fields: Fields, known: Known) -> tuple[Remedy, ...]:
             text=entry.text("text"),
             command=entry.text("command", needed=False),
             verify=entry.text("verify", needed=False),
+            fallback=entry.flag("fallback"),
         )
         entry.placeholders("text", remedy.text, known.facts)
         entry.placeholders("command", remedy.command, known.facts, command=True)

@@ -17,12 +17,17 @@ class Actor(str, enum.Enum):
 
 @dataclass(frozen=True)
 class Remedy:
-    """One thing to do. `text` and `command` may hold `{fact.key}`; `verify` is a command that shows that it worked."""
+    """One thing to do. `text` and `command` may hold `{fact.key}`; `verify` is a command that shows that it worked.
+
+    A `fallback` is general advice for the day when the facts are unknown: it is left out where a remedy of the same
+    cause was filled from the facts of this machine, because general advice can be wrong for it.
+    """
 
     who: Actor
     text: str
     command: str = ""
     verify: str = ""
+    fallback: bool = False
 
 
 @dataclass(frozen=True)

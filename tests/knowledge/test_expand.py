@@ -54,3 +54,15 @@ def test_keys_and_texts() -> None:
     assert keys_in("{a.b} {c.d} {a.b}") == ("a.b", "c.d")
     assert text_of(True) == "true"
     assert text_of(()) == ""
+
+
+def test_general_advice_gives_way_to_advice_for_this_machine() -> None:
+    special = Remedy(Actor.IMAGE, "Install for {wheel.best_cuda}.")
+    general = Remedy(Actor.IMAGE, "Install the newest.", fallback=True)
+    other = Remedy(Actor.HOST, "Update the driver.", fallback=True)
+    known = facts(wheel__best_cuda=version("11.8"))
+    assert [remedy.text for remedy in usable_remedies((special, general, other), known)] == [
+        "Install for 11.8.",
+        "Update the driver.",
+    ]
+    assert [remedy.text for remedy in usable_remedies((special, general), facts())] == ["Install the newest."]
