@@ -56,7 +56,7 @@ HEALTHY = (
 )
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def result_of(host: str) -> Result:
     """The diagnosis of one recorded machine."""
     return diagnose(CheckSettings(source=str(HOSTS / host)))

@@ -1,4 +1,4 @@
-"""`gpudoctor check` from outside: its options, its exit codes, its text, and JSON that keeps to the published schema."""
+"""`gpudoctor check` from outside: its options, exit codes and text, and JSON that keeps to the published schema."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from commands import document_of_failure, left_behind, recorded, surroundings
 
 SCHEMA = Path(__file__).resolve().parents[2] / "docs" / "schema" / "report-1.0.schema.json"
