@@ -17,7 +17,7 @@ from gpudoctor.knowledge.expand import keys_in
 from gpudoctor.knowledge.match import Match, Matcher
 from gpudoctor.knowledge.rank import BASE, Ranking, Stated, Suspect, rank, under
 from gpudoctor.knowledge.source import find_rules
-from gpudoctor.model.document import Document
+from gpudoctor.model.document import KINDS, Document
 from gpudoctor.model.errors import UsageError
 from gpudoctor.model.evidence import Evidence
 from gpudoctor.model.exit_status import ExitMeaning, ExitStatus
@@ -92,6 +92,8 @@ def explain_documents(catalogue: Catalogue, status: ExitStatus | None, documents
     """
     from gpudoctor.intake.merge import facts_of, placed, stated_exit
 
+    # Positions order evidence, and the order in which files were named must not.
+    documents = sorted(documents, key=lambda document: (KINDS.index(document.kind), document.name, document.size_bytes))
     facts = facts_of(documents)
     status = placed(status or stated_exit(facts), documents)
     signatures = [entry for entry in catalogue.signatures.values() if allowed_by_facts(entry, facts)]

@@ -55,7 +55,8 @@ class ExitStatus:
     @property
     def is_success(self) -> bool:
         """Whether the status claims that nothing went wrong."""
-        return (self.code == 0 and not self.signal) or self.reason.lower() == "completed"
+        # Slurm's 0:125 has code 0 and is none.
+        return (self.code == 0 and not self.signal and not self.reason) or self.reason.lower() == "completed"
 
     @classmethod
     def parse(cls, text: str) -> ExitStatus:
