@@ -22,6 +22,8 @@ FLOORS = {
     "explain": 3,
     "supervise": 3,
     "upstream": 3,
+    "documents": 3,
+    "compare": 3,
     "cli": 4,
 }
 # The entry points outside the floors: the version literal and the doors to the command line and the Python API.
@@ -38,6 +40,8 @@ ALLOWED = {
     "explain": {"model", "host", "collect", "probe", "intake", "knowledge"},
     "supervise": {"model", "host", "collect", "probe", "intake", "knowledge", "explain"},
     "upstream": {"model", "host", "collect", "probe", "intake", "knowledge"},
+    "documents": {"model", "host", "intake", "knowledge", "diagnose", "explain"},
+    "compare": {"model", "knowledge"},
     "cli": set(FLOORS) - {"cli"},
 }
 OWNERS = {

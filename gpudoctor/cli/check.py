@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
@@ -56,7 +58,12 @@ class CheckOptions:
 @json_option
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown, ready to be pasted into an issue.")
 @output_option
-@click.option("--from", "source", metavar="PATH", help="Judge a recorded machine or a JSON report.")
+@click.option(
+    "--from",
+    "source",
+    metavar="PATH",
+    help="Judge a pasted dump, a JSON report or a recorded machine instead; - for standard input.",
+)
 @python_option
 @click.option(
     "--probes",
@@ -100,25 +107,45 @@ def run(options: CheckOptions) -> int:
         source=options.source or "",
     )
     with progress_line(quiet=options.as_json) as progress:
-        result = of_report(settings) if Path(settings.source).is_file() else diagnose(settings, progress)
+        of_file = settings.source == "-" or (settings.source and not Path(settings.source).is_dir())
+        result = of_document(settings, progress) if of_file else diagnose(settings, progress)
     code = exit_code(result.diagnosis, options.fail_on)
     with output_stream(options.output) as out:
         write_report(result, options, code, out)
     return int(code)
 
 
-def of_report(settings: CheckSettings) -> Result:
-    """Judge a JSON report again; ExaminationError where the file is none."""
-    from gpudoctor.report.read import read_report
+def of_document(settings: CheckSettings, progress: Callable[[str], None] = lambda _step: None) -> Result:
+    """Judge a document: a JSON report of ours again, any other text by what it says."""
+    from gpudoctor.report.read import looks_like_report
 
+    data = read_source(settings.source)
+    text = data.decode("utf-8", "replace")
+    if looks_like_report(text):
+        return of_report(text, settings)
+    from gpudoctor.documents import judge_text
+
+    return judge_text(settings.source, data, settings, progress)
+
+
+def read_source(source: str) -> bytes:
+    """The content of a file or of standard input; ExaminationError where it cannot be read or is no document."""
     try:
-        with open(settings.source, "rb") as file:
+        with contextlib.ExitStack() as stack:
+            file = sys.stdin.buffer if source == "-" else stack.enter_context(open(source, "rb"))
             data = file.read(MAXIMUM_REPORT_BYTES + 1)
     except OSError as error:
-        raise ExaminationError(f"{settings.source} cannot be read: {error.strerror or error}") from error
+        raise ExaminationError(f"{source} cannot be read: {error.strerror or error}") from error
     if len(data) > MAXIMUM_REPORT_BYTES:
-        raise ExaminationError(f"{settings.source} is larger than {MAXIMUM_REPORT_BYTES >> 20} MiB: no report is.")
-    report = read_report(data.decode("utf-8", "replace"), known_specs())
+        raise ExaminationError(f"{source} is larger than {MAXIMUM_REPORT_BYTES >> 20} MiB: explain-log reads logs.")
+    return data
+
+
+def of_report(text: str, settings: CheckSettings) -> Result:
+    """Judge a JSON report again; ExaminationError where the text is none."""
+    from gpudoctor.report.read import read_report
+
+    report = read_report(text, known_specs())
     facts = report.facts
     if settings.expect_gpus != "any":  # what is asked now counts, not what was asked then
         seen = (fact for fact in facts.items_sorted() if fact.key != "expect.gpus")

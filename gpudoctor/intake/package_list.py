@@ -29,7 +29,7 @@ _FACTS = {
     "nccl": "nccl.version",
 }
 _WHEELS = ((re.compile(r"nvidia-cudnn-cu\d+"), "cudnn.version"), (re.compile(r"nvidia-nccl-cu\d+"), "nccl.version"))
-_GPU_STACK = re.compile(
+GPU_STACK = re.compile(
     r"torch|triton|numpy|nvidia|cuda|cudnn|nccl|xformers|flash|deepspeed|bitsandbytes|vllm|sglang|apex|jax|tensorflow"
     r"|transformers|accelerate|lightning|ray|peft|trl|onnxruntime|cupy|protobuf|mmcv|pynvml"
 )
@@ -45,7 +45,7 @@ def recognises(beginning: str, name: str) -> float:
         return 0.9
     if frozen >= 1 and frozen * 10 >= len(lines) * 7:
         return 0.85
-    return 0.6 if listed >= 3 and listed * 10 >= len(lines) * 9 and _GPU_STACK.search(part) else 0.0
+    return 0.6 if listed >= 3 and listed * 10 >= len(lines) * 9 and GPU_STACK.search(part) else 0.0
 
 
 def read(document: str) -> Reading:
@@ -71,6 +71,6 @@ def _facts(found: dict[str, str]) -> Iterator[Fact]:
     built = re.search(r"\+cu(\d{2,3})\b", found.get("torch", ""))
     if built:
         yield from typed("torch.cuda_version", f"{built[1][:-1]}.{built[1][-1]}")
-    stack = tuple(f"{name}=={version}" for name, version in sorted(found.items()) if _GPU_STACK.search(name))
+    stack = tuple(f"{name}=={version}" for name, version in sorted(found.items()) if GPU_STACK.search(name))
     if stack:
         yield Fact("packages.names_versions", stack)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gpudoctor.knowledge.catalogue import Catalogue
@@ -35,11 +35,14 @@ class Judgement:
     health: Health
 
 
-def judge(catalogue: Catalogue, facts: Facts) -> Judgement:
+def judge(
+    catalogue: Catalogue, facts: Facts, complete: Callable[[list[Finding]], list[Finding]] = lambda found: found
+) -> Judgement:
     """Judge facts that are already derived. RulesError for rules that cannot be read; GpudoctorError names the
-    checks that broke while being judged, which is a bug of ours."""
+    checks that broke while being judged, which is a bug of ours. `complete` may add to what the checks found, before
+    it is decided what explains what."""
     causes = catalogue.causes
-    findings = _explained(_all_findings(catalogue, facts), causes)
+    findings = _explained(complete(_all_findings(catalogue, facts)), causes)
     chains = [chain for chain in catalogue.chains.values() if truth_of(chain.applies, facts) is Truth.TRUE]
     places = _places(chains)
     ordered = tuple(sorted(findings, key=lambda finding: _order(finding, places)))

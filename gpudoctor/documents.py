@@ -1,0 +1,106 @@
+"""From a pasted text to a diagnosis: what it states becomes facts, what it complains of becomes findings.
+
+Nothing of the machine that this runs on enters the judgement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from gpudoctor.diagnose import CheckSettings, Result
+from gpudoctor.explain import known_specs, triggers_of
+from gpudoctor.intake import environment
+from gpudoctor.intake.merge import facts_of
+from gpudoctor.intake.registry import clean_text, document_of
+from gpudoctor.intake.scan import Triggers, scan
+from gpudoctor.knowledge.catalogue import Catalogue
+from gpudoctor.knowledge.clues import allowed_by_facts
+from gpudoctor.knowledge.derive_facts import derivation
+from gpudoctor.knowledge.evaluate import judge
+from gpudoctor.knowledge.log_findings import with_messages
+from gpudoctor.knowledge.match import Match, Matcher
+from gpudoctor.knowledge.source import find_rules
+from gpudoctor.model.diagnosis import Diagnosis, Target
+from gpudoctor.model.document import Document, Line
+from gpudoctor.model.errors import ExaminationError
+from gpudoctor.model.fact import Fact, Facts
+from gpudoctor.model.finding import Finding
+from gpudoctor.model.run import Run
+
+CHUNK_BYTES = 1 << 20
+MAXIMUM_BYTES = 64 << 20
+LONGEST_PASTED = 4 << 20
+
+
+@dataclass(frozen=True)
+class Pasted:
+    """What was read of a text: the document with all that it states, and how the reading went."""
+
+    document: Document
+    facts: Facts
+    runs: tuple[Run, ...]
+
+
+def judge_text(
+    name: str, data: bytes, settings: CheckSettings, progress: Callable[[str], None] = lambda _step: None
+) -> Result:
+    """Judge a text by what it says; ExaminationError where there is nothing in it to read."""
+    progress(f"reading {name}")
+    specs = known_specs()
+    catalogue = Catalogue(find_rules(settings.rules), specs)
+    pasted = read_pasted(name, data, triggers_of(catalogue), settings.expect_gpus)
+    progress("judging")
+    outcome = derivation(pasted.facts, catalogue.tables)
+    matches = _matches(catalogue, pasted.document, outcome.facts)
+
+    def complete(found: list[Finding]) -> list[Finding]:
+        return with_messages(catalogue, outcome.facts, matches, found)
+
+    judgement = judge(catalogue, outcome.facts, complete)
+    bugs = tuple(Run("derive", "failed", detail=bug) for bug in outcome.bugs)
+    diagnosis = Diagnosis(
+        health=judgement.health,
+        primary=next((one.cause for one in judgement.findings if one.check == judgement.primary), ""),
+        target=Target("document", "", f"the text of {pasted.document.name} was judged, not this machine"),
+        rules=catalogue.info(),
+        facts=outcome.facts,
+        findings=judgement.findings,
+        chains=judgement.chains,
+        runs=(*pasted.runs, *bugs),
+    )
+    return Result(diagnosis, specs)
+
+
+def read_pasted(name: str, data: bytes, triggers: Triggers, expect_gpus: str = "any") -> Pasted:
+    """What a text states. Whatever kind its own reader takes it for, reports within it are read as well."""
+    if not data.strip():
+        raise ExaminationError(f"{'Standard input' if name == '-' else name} is empty; there is nothing to judge.")
+    document = document_of(name, scan(_chunks(data), triggers), triggers)
+    notes = list(document.notes)
+    if document.kind != environment.KIND:
+        reading = environment.read(clean_text(data[:LONGEST_PASTED]))
+        notes = [f"read as {document.kind}", *notes, *reading.notes]
+        seen = {line.text for line in document.lines}
+        more = tuple(Line(0, text) for text in reading.messages if text not in seen)
+        # A reader made for a whole document knows it better; in a mixed text it has seen but a part.
+        own, pasted = (document.facts, reading.facts) if document.kind != "log" else ((), reading.facts)
+        known = {fact.key for fact in pasted}
+        facts = (*pasted, *(fact for fact in own if fact.key not in known))
+        document = replace(document, lines=document.lines + more, facts=facts)
+    facts_found = [fact for fact in facts_of([document]).items_sorted() if fact.key != "expect.gpus"]
+    given = Fact("expect.gpus", expect_gpus)
+    return Pasted(document, Facts([*facts_found, given]), (_run(document, notes),))
+
+
+def _chunks(data: bytes) -> Sequence[bytes]:
+    return [data[start : start + CHUNK_BYTES] for start in range(0, len(data), CHUNK_BYTES)]
+
+
+def _run(document: Document, notes: Sequence[str]) -> Run:
+    return Run(f"document {document.name}", "completed", detail="\n".join(notes))
+
+
+def _matches(catalogue: Catalogue, document: Document, facts: Facts) -> list[Match]:
+    signatures = [entry for entry in catalogue.signatures.values() if allowed_by_facts(entry, facts)]
+    return Matcher(signatures).match([document])

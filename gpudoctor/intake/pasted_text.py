@@ -1,0 +1,55 @@
+"""Pasted text without what pasting put around it: quotation marks of mails and issues, fences, prompts, prefixes.
+
+The lines keep their numbers, so that whatever is found can still be quoted from where it stands.
+"""
+
+from __future__ import annotations
+
+import re
+
+LONGEST_LINE = 4_096
+MOST_LINES = 60_000
+_QUOTED = re.compile(r"^(?:\s{0,3}>[ \t]?){1,6}")
+_FENCE = re.compile(r"^\s{0,8}(?:`{3,12}|~{3,12})[\w +-]{0,40}$")
+# What `docker compose logs`, kubectl and container builds put before each line.
+_SERVICE = re.compile(r"^(?:#\d{1,4} (?:\d{1,6}\.\d{1,6} )?|[\w.-]{1,80} {1,8}\| {0,4}(?=\S))")
+_LOGGED = re.compile(r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[^ ]{0,20} - [\w.]{1,40} - (?:INFO|WARNING|ERROR|DEBUG) - ")
+# The characters of other keyboards for what our formats write in ASCII.
+_ASCII = str.maketrans({"\uff1a": ":", "\u00a0": " ", "\u3000": " ", "\u2018": "'", "\u2019": "'", "\u200b": ""})
+
+
+def bare_lines(text: str) -> list[str]:
+    """The lines of a document, one for each of it, with the dressing taken off; fences become empty lines."""
+    return [_bare(line[:LONGEST_LINE].rstrip("\r")) for line in text.split("\n")[:MOST_LINES]]
+
+
+def _bare(line: str) -> str:
+    line = line.translate(_ASCII).rstrip()
+    line = _QUOTED.sub("", line) if not line.startswith(">>>") else line
+    if _FENCE.match(line):
+        return ""
+    service = _SERVICE.match(line)
+    if service and "==" not in service[0]:
+        line = line[service.end() :]
+    return _LOGGED.sub("", line)
+
+
+def rejoined(lines: list[str]) -> list[str]:
+    """Long messages that a terminal or an editor broke in two, as the one line that they were.
+
+    Only where the text as a whole was broken at some width: then several lines end just there.
+    """
+    lengths = [len(line) for line in lines if len(line) >= 40]
+    if len(lengths) < 3:
+        return []
+    width = max(lengths)
+    full = [place for place, line in enumerate(lines[:-1]) if width - 16 <= len(line) <= width]
+    if len(full) < 2 or width > 200:
+        return []
+    joined = []
+    for place in full[:500]:
+        following = lines[place + 1].strip()
+        if following and not re.match(r"[-*#|+=\[]|\w[\w .]{0,40}: ", following):
+            joined.append(f"{lines[place]} {following}")
+            joined.append(f"{lines[place]}{following}")
+    return joined
