@@ -141,7 +141,8 @@ def _stated(matches: Iterable[Match], catalogue: Catalogue) -> list[Stated]:
     for match in matches:
         if match.signature.role is not Role.STATUS:
             continue
-        spoken = match.captures.get("signal") or match.captures.get("code")
+        signal = match.captures.get("signal", "")
+        spoken = f"-{signal}" if signal.isdigit() else signal or match.captures.get("code")
         try:
             # A text in words ("Segmentation fault") names no number; its signature says which status it is.
             status = ExitStatus.parse(spoken or "".join(match.signature.exits[:1]))
