@@ -10,6 +10,9 @@ from gpudoctor.model.fact import Fact, Facts, FactSpec, FactType, Reason, Unknow
 
 FACTS = (
     FactSpec("torch.official", FactType.TEXT, "Whether this build was published: official, impossible or unknown."),
+    FactSpec(
+        "torch.has_own_label", FactType.BOOLEAN, "Whether its version is that of a nightly, vendor's or own build."
+    ),
     FactSpec("torch.variant", FactType.TEXT, "The build's variant, as in cu128 or cpu."),
     FactSpec("torch.published_variants", FactType.TEXT, "The variants published for this release."),
     FactSpec("torch.newer_than_tables", FactType.BOOLEAN, "Whether this torch is newer than all that the tables know."),
@@ -34,6 +37,7 @@ def derive(facts: Facts, tables: Tables) -> Iterable[Fact]:
         return
     variant = builds.variant_of(torch, facts.version("torch.cuda_version"))
     yield Fact("torch.official", builds.official(torch, variant, tables) if builds.is_plain(torch) else builds.UNKNOWN)
+    yield Fact("torch.has_own_label", not builds.is_plain(torch))
     yield Fact("torch.variant", variant or NOT_LISTED)
     published = [
         rows.text(row, "variant") for row in tables["torch_variants"].rows if rows.version(row, "torch") == torch
