@@ -104,13 +104,11 @@ def rank(
     against: dict[str, list[Match]] = {}
     for match in matches:
         role, fits = match.signature.role, fits_exit(match, statuses)
-        if role in (Role.ROOT, Role.SYMPTOM) and match.signature.patterns:
-            _add_match(suspects, match, fits)
-        elif not fits or (match.signature.exits and not statuses):
-            continue  # what holds of every such container is evidence only together with its exit
-        elif role is Role.AGAINST:
-            against.setdefault(match.signature.cause, []).append(match)
-        elif role in (Role.ROOT, Role.SYMPTOM):
+        if role is Role.AGAINST:
+            if fits and (statuses or not match.signature.exits):
+                against.setdefault(match.signature.cause, []).append(match)
+        elif role in (Role.ROOT, Role.SYMPTOM) and (fits or match.signature.patterns):
+            # A text says something by itself; what holds of every such container does so only with its exit.
             _add_match(suspects, match, fits)
     for entry in _telling(stated):
         _add_candidates(suspects, entry.meaning, SYMPTOM if entry.status.signal else BASE, entry.match)
