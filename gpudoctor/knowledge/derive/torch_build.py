@@ -10,9 +10,7 @@ from gpudoctor.model.fact import Fact, Facts, FactSpec, FactType, Reason, Unknow
 
 FACTS = (
     FactSpec("torch.official", FactType.TEXT, "Whether this build was published: official, impossible or unknown."),
-    FactSpec(
-        "torch.has_own_label", FactType.BOOLEAN, "Whether its version is that of a nightly, vendor's or own build."
-    ),
+    FactSpec("torch.has_own_label", FactType.BOOLEAN, "Whether it is a nightly, a vendor's or an own build."),
     FactSpec("torch.variant", FactType.TEXT, "The build's variant, as in cu128 or cpu."),
     FactSpec("torch.published_variants", FactType.TEXT, "The variants published for this release."),
     FactSpec("torch.newer_than_tables", FactType.BOOLEAN, "Whether this torch is newer than all that the tables know."),
