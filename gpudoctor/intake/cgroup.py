@@ -26,7 +26,9 @@ def recognises(beginning: str, name: str) -> float:
     names = {counter for counter, _ in counters}
     if names & {"oom_kill", "oom_kill_disable", "under_oom"}:
         return 0.95
-    return 0.9 if names == {"max"} and "pids" in name + part else 0.6
+    if names == {"max"}:
+        return 0.9 if "pids" in name + part else 0.0
+    return 0.6 if len(names) == len(lines) > 2 else 0.0
 
 
 def read(document: str) -> Reading:

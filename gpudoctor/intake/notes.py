@@ -88,7 +88,11 @@ def _facts(key: str, whole_key: str, value: str) -> Iterator[Fact]:
         yield from typed("crash.signal", value)
     elif key in ("state", "slurm state") and value.isupper() and whole_key.startswith("slurm"):
         yield Fact("crash.slurm_state", value)
-    elif key in ("gpu", "gpus") and re.search(r"[A-Za-z]{2}.*\d", value) and not re.fullmatch(r"\d+ ?[GMK]i?B", value):
+    elif (
+        key in ("gpu", "gpus")
+        and re.search(r"[A-Za-z]\d|[A-Za-z]{3}", value)
+        and not re.fullmatch(r"\d+ ?[GMK]i?B", value)
+    ):
         yield Fact("gpu.names", (re.sub(r"^\d{1,2} ?x ", "", value),))
     elif key in _TYPED:
         yield from typed(_TYPED[key], value)

@@ -17,6 +17,7 @@ RECOGNITION_BYTES = 256 << 10
 SURE_ENOUGH = 0.5
 MOST_MESSAGE_LINES = 2_000
 BAR_WIDTH = 24
+SHORTEST_KNOWN = 12
 
 
 def readers() -> tuple[ModuleType, ...]:
@@ -102,14 +103,21 @@ def _message_lines(messages: Sequence[str], lines: Sequence[Line], whole: str) -
     """What a reader took out of its document, as lines; not again what stands in a line that was kept anyway."""
     seen = "\n".join(line.text for line in lines)
     pieces = dict.fromkeys(clean(piece)[:LONGEST_PIECE] for message in messages for piece in message.splitlines())
-    wanted = [piece for piece in pieces if piece.strip() and piece not in seen][:MOST_MESSAGE_LINES]
+    wanted = [piece for piece in pieces if piece.strip() and piece not in seen and _told(piece) not in seen]
+    wanted = wanted[:MOST_MESSAGE_LINES]
     where = whole if len(whole) <= RECOGNITION_BYTES else ""
     return tuple(Line(_number(where, piece), piece) for piece in wanted)
 
 
+def _told(piece: str) -> str:
+    """A message without the key that its reader put before it, where enough is left of it to be known again."""
+    key, _, told = piece.partition(": ")
+    return told if key.isalpha() and len(told) > SHORTEST_KNOWN else piece
+
+
 def _number(text: str, piece: str) -> int:
     """The line in which a message stands or begins; 0 where it cannot be told."""
-    for words in (piece, piece.partition(": ")[2][:40]):
+    for words in (piece, _told(piece)[:40]):
         place = text.find(words) if words else -1
         if place >= 0:
             return text.count("\n", 0, place) + 1

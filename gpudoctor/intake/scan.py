@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from gpudoctor.model.document import Line
 
 DIGITS = b"0123456789"
+HEXADECIMAL = b"abcdefABCDEF"
+MANY_PIECES = 64 << 10
 # Lines alike but for digits: the first few are kept whole (Xid 79 is not Xid 13), the rest only counted.
 KEPT_ALIKE = 40
 MOST_KINDS = 20_000
@@ -73,12 +75,16 @@ class _Words:
     def __init__(self, words: set[bytes]) -> None:
         # A word with a blank is cut apart where text is taken apart into pieces.
         self._wide = [(word, _parts(word)) for word in sorted(words) if b" " in word]
-        self._narrow = sorted(word for word in words if b" " not in word)
+        self._narrow = [(word, word.translate(None, HEXADECIMAL)) for word in sorted(words) if b" " not in word]
 
     def hot_lines(self, text: bytes) -> set[bytes]:
         """Those lines of a text that hold one of the words."""
         pieces = b" " + b" ".join(set(text.split())) + b" "
-        present = [word for word in self._narrow if word in pieces]
+        # Hashes, addresses and ids make every piece different. Without their letters they are alike, and a word that
+        # is not there without those letters is not there at all.
+        coarse = b" ".join(set(pieces.translate(None, HEXADECIMAL).split())) if len(pieces) > MANY_PIECES else pieces
+        likely = (word for word, short in self._narrow if coarse is pieces or short in coarse)
+        present = [word for word in likely if word in pieces]
         present += [word for word, parts in self._wide if all(part in pieces for part in parts)]
         return _lines_with(present, text)
 

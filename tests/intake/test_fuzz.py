@@ -50,6 +50,7 @@ def check(facts: tuple[Fact, ...]) -> None:
         assert not isinstance(fact.value, Unknown)
         items = fact.value if spec.type.is_list else (fact.value,)
         assert isinstance(items, tuple)
+        items = tuple(item for item in items if not isinstance(item, Unknown))
         wanted = PYTHON_TYPES[spec.type.element.value]
         assert all(isinstance(item, wanted) for item in items), fact
         assert not any(isinstance(item, bool) for item in items) or wanted is bool, fact
