@@ -104,7 +104,8 @@ def write(
         "cuda/nccl.py": "def version(): return (2, 27, 5)\n",
         "backends/__init__.py": "from . import cudnn\n",
         "backends/cudnn.py": f"def version(): {cudnn}\n",
-        "distributed.py": "def is_available(): return True\nis_nccl_available = is_gloo_available = is_available\n",
+        "distributed.py": "def is_available(): return True\nis_nccl_available = is_gloo_available = is_available\n"
+        "def is_mpi_available(): return False\n",
         "__config__.py": "def show(): return 'PyTorch built with:\\n  - CUDA Runtime 13.0'\n",
     }
     for name, text in files.items():
