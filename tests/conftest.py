@@ -11,10 +11,15 @@ from pathlib import Path
 
 import pytest
 
+import gpudoctor
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
+if os.environ.get("GPUDOCTOR_TEST_INSTALLED") == "1" and Path(gpudoctor.__file__).is_relative_to(REPOSITORY):
+    raise RuntimeError(f"this run is to test the installed gpudoctor, but found {gpudoctor.__file__}")
+
 # Fixtures that tests of several rooms share.
-pytest_plugins = ["fake_driver"]
+pytest_plugins = ["fake_driver", "rig_fixtures"]
 
 
 def _missing(reason: str) -> None:
