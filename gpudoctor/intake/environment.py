@@ -12,7 +12,7 @@ from gpudoctor.intake.base import Reading
 from gpudoctor.intake.environment_gpus import read_gpus
 from gpudoctor.intake.environment_labels import read_line
 from gpudoctor.intake.environment_lightning import read_lightning
-from gpudoctor.intake.environment_messages import read_messages
+from gpudoctor.intake.environment_messages import answers, read_messages
 from gpudoctor.intake.environment_packages import read_packages
 from gpudoctor.intake.environment_smi import read_smi
 from gpudoctor.intake.pasted_text import bare_lines, rejoined
@@ -66,6 +66,9 @@ def read(document: str) -> Reading:
     for place, line in enumerate(lines):
         if read_line(line, stated) is not None:
             understood.add(place)
+    for place, answer in answers(lines):
+        if read_line(answer, stated):
+            understood |= {place, place + 1}
     understood |= read_lightning(lines, stated)
     joined = rejoined(lines)
     understood |= read_messages(lines, stated)

@@ -11,7 +11,7 @@ from gpudoctor.model.version import Version
 
 _NAMED = re.compile(
     r"^\s{0,40}[-*'\"]{0,2}\s{0,4}(?:GPU models and configuration\s{0,9}:\s{0,4})?"
-    r"GPU (?P<indices>\d{1,3}(?:,\d{1,3}){0,255})"
+    r"GPU (?P<indices>\d{1,3}(?:-\d{1,3}|(?:,\d{1,3}){0,255}))"
     r"['\"]?\s{0,40}: ['\"]?(?P<name>[A-Za-z][^\n(]{2,80}?)['\"]?,?\s{0,8}(?:\(UUID: [^)]{0,60}\)?)?$"
 )
 _CAPABILITY = re.compile(
@@ -19,6 +19,7 @@ _CAPABILITY = re.compile(
     r"['\"]?(?P<value>\d{1,2}\.\d)"
 )
 _CUDA_DEVICE = re.compile(r"[\"'\s(]cuda:(?P<index>\d{1,3})[\"']?\b[^\n]{0,120}?\bsm_(?P<arch>\d{2,3})\b")
+_TOPOLOGY = re.compile(r"^(?:GPU topology\s{0,9}:)?\s{0,40}GPU0\s.{0,2000}CPU Affinity")
 _FOUND = re.compile(r"Found GPU(?P<index>\d{1,3}) (?P<name>[^\n]{3,60}?) which is of (?:compute |cuda )capability")
 _PROBLEM = re.compile(
     r"(?P<name>[A-Z][^\n]{3,60}?) with CUDA capability sm_(?P<arch>\d{2,3}) is not compatible with the current PyTorch"
@@ -36,8 +37,8 @@ def read_gpus(lines: Sequence[str], stated: Statements) -> set[int]:
                 match = pattern.match(line)
                 if match:
                     understood.add(place)
-                    for index in match["indices"].split(","):
-                        kept.setdefault(int(index), match[group].strip())
+                    for index in _numbers(match["indices"]):
+                        kept.setdefault(index, match[group].strip())
     if names:
         listed = tuple(names[index] for index in sorted(names))[:MOST_ELEMENTS]
         stated.add("gpu.names", listed, MEASURED)
@@ -45,7 +46,16 @@ def read_gpus(lines: Sequence[str], stated: Statements) -> set[int]:
     if capabilities and (not names or len(capabilities) == len(names)):
         values = tuple(Version.parse(capabilities[index]) for index in sorted(capabilities))
         stated.add("gpu.compute_capabilities", values[:MOST_ELEMENTS], MEASURED)
+    topology = next((line for line in lines if _TOPOLOGY.match(line)), "")
+    if topology:
+        stated.add("gpu.count", len(set(re.findall(r"\bGPU\d{1,3}\b", topology))), INFERRED)
     return understood | _mentioned(lines, stated)
+
+
+def _numbers(indices: str) -> list[int]:
+    """`0,1,2` and, where somebody abbreviated it, `0-7`."""
+    first, dash, last = indices.partition("-")
+    return list(range(int(first), int(last) + 1)) if dash else [int(index) for index in indices.split(",")]
 
 
 def _mentioned(lines: Sequence[str], stated: Statements) -> set[int]:

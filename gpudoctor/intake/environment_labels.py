@@ -171,6 +171,13 @@ _TOLD: dict[str, Reader] = {
     "numpy version": _key("numpy.version"),
     "cuda available?": values.cuda_available,
     "is cuda available?": values.cuda_available,
+    "number of gpus": values.gpu_number,
+    "number of gpu": values.gpu_number,
+    "gpu count": values.gpu_number,
+    "device count": values.gpu_number,
+    "cuda device count": values.gpu_number,
+    "device name": values.gpu_told,
+    "cuda device name": values.gpu_told,
 }
 _IGNORED = (
     "is debug build,gcc version,clang version,cmake version,cuda module loading set to,hip runtime version,"

@@ -34,7 +34,7 @@ def read_lightning(lines: Sequence[str], stated: Statements) -> set[int]:
             listing = entry["label"].lower() if not entry["value"] else ""
             understood.add(place)
             _entry(section, entry["label"].lower(), entry["value"] or "", stated)
-        elif not item:
+        elif not line.lstrip().startswith("-"):
             section = ""
     if gpus:
         stated.add("gpu.names", tuple(gpus[:1_024]), MEASURED)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from gpudoctor.intake import environment_values as values
-from gpudoctor.intake.statements import INFERRED, LISTED, MEASURED, TOLD, Statements
+from gpudoctor.intake.statements import INFERRED, LISTED, MEASURED, SETTINGS, TOLD, Statements
 
 _CUDA_WARNING = re.compile(r"(?:UserWarning: )?(?P<text>CUDA initialization: .{10,1500})")
 _NOT_FOR_THIS = re.compile(
@@ -20,14 +20,18 @@ _NVCC = re.compile(r"Cuda compilation tools, release .{0,40}")
 _LDD = re.compile(r"^ldd \([^)\n]{1,80}\) (?P<version>\d\.\d{1,3})")
 _UNAME = re.compile(r"^Linux \S{1,80} (?P<release>\d\.\d\S{1,80}) #\S.{0,200}? (?P<machine>x86_64|aarch64|ppc64le)\b")
 _SETTING = re.compile(
-    r"^\s{0,8}(?:export |ENV )?(?P<name>NVIDIA_VISIBLE_DEVICES|NVIDIA_DRIVER_CAPABILITIES|NVIDIA_REQUIRE_CUDA)="
-    r"['\"]?(?P<value>[^'\"\n]{1,600})"
+    r"^\s{0,8}(?P<name>[A-Z][A-Z0-9_]{4,40})=(?P<quote>['\"]?)(?P<value>[^'\"\s][^'\"\n]{0,600}?)(?P=quote)\s*$"
 )
 _SETTINGS = {
     "NVIDIA_VISIBLE_DEVICES": "container.nvidia_visible_devices",
     "NVIDIA_DRIVER_CAPABILITIES": "container.nvidia_driver_capabilities",
     "NVIDIA_REQUIRE_CUDA": "container.nvidia_require_cuda",
+    **{name: f"env.{name.lower()}" for name in SETTINGS},
 }
+_BNB_FOUND = re.compile(r"PyTorch settings found: \w{4,5}_VERSION=\S{1,8}, (?:Highest Compute Capability|ROCm)")
+_BNB_NONE = re.compile(r"PyTorch says (?:CUDA|ROCm) is not available\.")
+_BNB_VERSION = re.compile(r"^={3,40} bitsandbytes v(?P<version>\S{1,30}) ={3,40}$")
+_PRINTED = re.compile(r"\bprint\((?P<asked>torch\.[\w.()]{1,60}(?:, ?torch\.[\w.()]{1,60}){0,7})\)['\"]?;?$")
 _ARCH_FLAGS = re.compile(r"NVCC architecture flags: (?P<flags>(?:-gencode;arch=\w{1,20},code=\w{1,20};?){1,40})")
 _COMPILED = re.compile(r"^\s{0,60}'?\s{0,4}- (?P<what>CUDA Runtime|CuDNN) (?P<version>\d{1,2}\.\d{1,3}(?:\.\d{1,3})?)")
 _TORCH_SAYS = re.compile(
@@ -35,6 +39,7 @@ _TORCH_SAYS = re.compile(
     r"v?(?P<version>\d\.\d{1,2}\.\d\S{0,30})",
     re.IGNORECASE,
 )
+_OUT = re.compile(r"^Out\[\d{1,4}\]: ")
 _ERROR = re.compile(r"^(?:ImportError|OSError|ModuleNotFoundError|AttributeError|RuntimeError): .{5,1500}")
 _IMPORTING = re.compile(r"""File ".{0,300}[/\\]torch[/\\]__init__\.py", line \d+""")
 _BEFORE = 8
@@ -64,6 +69,27 @@ def read_messages(lines: Sequence[str], stated: Statements) -> set[int]:
     return understood
 
 
+def answers(lines: Sequence[str]) -> list[tuple[int, str]]:
+    """What a prompt or `python -c` was asked and what came on the next line, as `label: value` with its place.
+
+    `>>> torch.__version__` and `print(torch.__version__, torch.version.cuda)` are answered below themselves.
+    """
+    found = []
+    for place, line in enumerate(lines):
+        if "torch." not in line and "__version__" not in line:
+            continue
+        below = next((text.strip() for text in lines[place + 1 : place + 3] if text.strip()), "")
+        asked = _PRINTED.search(line.strip().rstrip("'\""))
+        typed = re.match(r"(?:>>>|In \[\d{1,4}\]:)\s{1,4}(?P<label>\w{1,20}\.[\w.]{1,40}(?:\(\d?\))?)$", line.strip())
+        if typed and not below.startswith((">>>", "In [", "Traceback")):
+            found.append((place, typed["label"] + ": " + _OUT.sub("", below)))
+        elif asked:
+            labels, values_below = re.split(r", ?", asked["asked"]), below.split()
+            if len(labels) == len(values_below):
+                found += [(place, f"{label}: {value}") for label, value in zip(labels, values_below)]
+    return found
+
+
 def _import_error(lines: Sequence[str], place: int, stated: Statements) -> None:
     """The error that an import of torch itself ended with: torch's own file must be the last but one frame or so."""
     before = "\n".join(lines[max(0, place - _BEFORE) : place])
@@ -89,6 +115,11 @@ def _warning(match: re.Match[str], stated: Statements) -> None:
     if found:
         number = int(found[1])
         stated.say("driver.cuda_version", f"{number // 1000}.{number % 1000 // 10}", MEASURED)
+
+
+def _setting(match: re.Match[str], stated: Statements) -> None:
+    if match["name"] in _SETTINGS:
+        stated.say(_SETTINGS[match["name"]], match["value"].strip(), LISTED)
 
 
 def _arch_flags(match: re.Match[str], stated: Statements) -> None:
@@ -119,7 +150,10 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str], Reader], ...] = (
     ("Cuda compilation tools", _NVCC, lambda m, s: values.nvcc(s, m[0], MEASURED)),
     ("ldd (", _LDD, lambda m, s: s.say("glibc.version", m["version"], LISTED)),
     ("Linux ", _UNAME, _uname),
-    ("NVIDIA_", _SETTING, lambda m, s: s.say(_SETTINGS[m["name"]], m["value"].strip(), LISTED)),
+    ("=", _SETTING, _setting),
+    ("PyTorch settings found", _BNB_FOUND, lambda m, s: s.add("torch.cuda_available", True, INFERRED)),
+    ("PyTorch says ", _BNB_NONE, lambda m, s: s.add("torch.cuda_available", False, MEASURED)),
+    ("bitsandbytes v", _BNB_VERSION, lambda m, s: s.say("bitsandbytes.version", m["version"], MEASURED)),
     ("NVCC architecture flags", _ARCH_FLAGS, _arch_flags),
     ("- C", _COMPILED, _compiled),
     ("orch", _TORCH_SAYS, lambda m, s: values.torch_version(s, m["version"].rstrip(".,;)"), TOLD)),

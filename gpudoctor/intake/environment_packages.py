@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from gpudoctor.intake import environment_values as values
 from gpudoctor.intake.package_list import GPU_STACK
-from gpudoctor.intake.statements import LISTED, MEASURED, STATED, TOLD, Statements, version_in
+from gpudoctor.intake.statements import INFERRED, LISTED, MEASURED, STATED, TOLD, Statements, version_in
 
 _PIP = re.compile(
     r"^\s{0,8}(?:\[pip3?\]|[-*])?\s{0,4}(?P<name>[A-Za-z][\w.-]{0,80})(?:\[[\w,-]{1,60}\])?={2,3}(?P<version>\d[\w.+!-]{0,60})\s*(?:;.{0,200})?$"
@@ -17,8 +17,10 @@ _CONDA = re.compile(
     r"(?:\s{1,60}(?P<build>[\w.+-]{1,80}))?(?:\s{1,60}\S{1,120})?\s*$"
 )
 _AT = re.compile(
-    r"^\s{0,8}(?P<name>[A-Za-z][\w.-]{0,80}) @ \S{0,400}/[\w.]{1,80}-(?P<version>\d[\w.+]{0,40})-\S{1,80}\.whl"
+    r"^\s{0,8}(?P<name>[A-Za-z][\w.-]{0,80}) @ \S{0,400}/[\w.]{1,80}-(?P<version>\d[\w.+%]{0,40})-\S{1,80}\.whl"
 )
+_SHOWN = re.compile(r"^Name: (?P<name>[A-Za-z][\w.-]{0,80})$")
+_SHOWN_VERSION = re.compile(r"^Version: (?P<version>\d[\w.+!-]{0,60})$")
 # `pip list`, `uv pip list` and `conda list` in a text of many things: two columns, the second a version.
 _COLUMNS = re.compile(
     r"^\s{0,8}(?P<name>[A-Za-z_][\w.-]{0,80})\s{2,80}v?(?P<version>\d{1,4}(?:\.\w{1,12}){1,5}(?:[+!-][\w.]{1,40})?)"
@@ -54,6 +56,11 @@ def read_packages(lines: Sequence[str], stated: Statements) -> set[int]:
     for place, line in enumerate(lines):
         match = _match(line)
         if match is None:
+            shown = _SHOWN_VERSION.match(line)
+            named = _SHOWN.match(lines[place - 1]) if shown and place else None
+            if shown and named:
+                understood |= {place - 1, place}
+                _state(_plain(named["name"]), shown["version"], stated, LISTED)
             continue
         understood.add(place)
         groups = match.groupdict()
@@ -80,6 +87,11 @@ def _plain(name: str) -> str:
 
 
 def _state(name: str, version: str, stated: Statements, trust: int) -> None:
+    version = version.replace("%2B", "+")
+    if name == "pytorch-cuda":
+        stated.add("torch.build", "cuda", LISTED)
+        stated.say("torch.cuda_version", version, INFERRED)
+        return
     if name in ("torch", "pytorch", "pytorch-gpu", "pytorch-cpu"):
         found = version_in(version)
         if found is not None:

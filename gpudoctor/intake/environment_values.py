@@ -16,7 +16,8 @@ _PLATFORM = re.compile(
 _MACHINE = re.compile(r"\s{0,4}\((?P<machine>x86_64|aarch64|arm64|ppc64le|amd64|AMD64|s390x|riscv64)\)$")
 _LIBCUDNN = re.compile(r"libcudnn\.so\.(\d{1,3}(?:\.\d{1,4}){1,3})$")
 _OF_GPUS = re.compile(
-    r"^(?P<count>\d{1,3})\s{0,3}(?:x|X|\*|\u00d7)\s{0,3}(?P<name>\S.*)$|^(?P<name2>\S.*?)\s{1,3}[xX*\u00d7]\s?(?P<count2>\d{1,3})$"
+    r"^(?P<count>\d{1,3})\s{0,3}(?:x|X|\*|\u00d7)\s{0,3}(?P<name>\S.*)$"
+    r"|^(?P<name2>\S.*?)\s{1,3}[xX*\u00d7]\s?(?P<count2>\d{1,3})$"
 )
 _GPU_WORD = re.compile(
     r"(?i)\b(?:nvidia|geforce|gtx|rtx|tesla|quadro|titan|jetson|orin|[ahblvptk]\d{1,4}0?[a-z]{0,2}|gh200|gb\d{2,3}|mx\d{3})\b"
@@ -216,10 +217,18 @@ def gpu_type(stated: Statements, value: str, trust: int) -> bool:
 
 
 def gpu_models(stated: Statements, value: str, trust: int) -> bool:
-    """The rest of the line that begins collect_env's list: one GPU, or a name alone under ROCm."""
-    if not value:
-        return True
-    return value.startswith("GPU ") or gpu_type(stated, value, trust)
+    """The rest of the line that begins collect_env's list: one GPU, or under ROCm the name of the first one."""
+    amd = re.match(r"(?P<name>AMD [^\n(]{3,60}?)\s{0,2}(?:\(gfx\w{1,8}.{0,40})?$", value)
+    if amd:
+        return stated.add("gpu.names", (amd["name"].strip(),), max(trust, INFERRED)) or True
+    return not value or value.startswith("GPU ") or gpu_type(stated, value, trust)
+
+
+def gpu_number(stated: Statements, value: str, trust: int) -> bool:
+    """How many GPUs there are; none is a statement as well, but one of torch's view only."""
+    if not re.fullmatch(r"\d{1,3}", value) or int(value) > MOST_TOLD_GPUS:
+        return False
+    return stated.add("gpu.count" if int(value) else "torch.device_count", int(value), trust) or True
 
 
 def gpu_told(stated: Statements, value: str, trust: int) -> bool:

@@ -20,9 +20,17 @@ _VERSIONS = (
     "onnxruntime_gpu peft protobuf pynvml python ray sglang tensorflow torch torchao torchaudio torchtext torchvision "
     "transformer_engine transformers triton trl vllm xformers driver"
 ).split()
+# Variables that vLLM's report and people's own listings give, as `env.<name>`.
+SETTINGS = (
+    "CUDA_HOME CUDA_LAUNCH_BLOCKING CUDA_MODULE_LOADING CUDA_VISIBLE_DEVICES LD_LIBRARY_PATH LD_PRELOAD NCCL_ALGO "
+    "NCCL_CUMEM_ENABLE NCCL_DEBUG NCCL_IB_DISABLE NCCL_IB_HCA NCCL_NVLS_ENABLE NCCL_P2P_DISABLE NCCL_PROTO "
+    "NCCL_SHM_DISABLE NCCL_SOCKET_IFNAME OMP_NUM_THREADS PYTORCH_CUDA_ALLOC_CONF TORCHINDUCTOR_CACHE_DIR "
+    "TORCH_CUDA_ARCH_LIST VLLM_ATTENTION_BACKEND VLLM_WORKER_MULTIPROC_METHOD"
+).split()
 # What dumps state, by key; each is declared by whoever reads it on a live machine, in the same type.
 STATED: dict[str, FactType] = {
     **{f"{name}.version": FactType.VERSION for name in _VERSIONS},
+    **{f"env.{name.lower()}": FactType.TEXT for name in SETTINGS},
     "container.nvidia_driver_capabilities": FactType.TEXT,
     "container.nvidia_require_cuda": FactType.TEXT,
     "container.nvidia_visible_devices": FactType.TEXT,
@@ -117,10 +125,12 @@ def value_of(kind: FactType, text: str) -> Value | None:
 def version_in(text: str) -> Version | None:
     """The version that a text begins with."""
     found = _VERSION.match(text.strip())
-    try:
-        return Version.parse(found[1].rstrip(".-")) if found else None
-    except ValueError:
-        return None
+    for piece in (found[1].rstrip(".-"), found[1].partition("-")[0]) if found else ():
+        try:
+            return Version.parse(piece)
+        except ValueError:
+            continue
+    return None
 
 
 def is_nothing(text: str) -> bool:
