@@ -117,7 +117,7 @@ def gpu_text(facts: Facts) -> str:
     """The GPUs: `2x NVIDIA H100`, `none`, or why it is not known."""
     names = [str(name) for name in facts.elements("gpu.names") if not isinstance(name, Unknown)]
     if names:
-        groups = [f"{names.count(name)}x {name}" for name in dict.fromkeys(names)]
+        groups = _grouped(names)
         lost = len(facts.elements("gpu.names")) - len(names)
         return ", ".join(groups) + (f", {lost} that did not answer" if lost else "")
     count = facts.number("gpu.count")
@@ -125,6 +125,10 @@ def gpu_text(facts: Facts) -> str:
         return str(count) if count else "none"
     unknown = facts["gpu.count"]
     return f"not known ({_reason(unknown)})" if "gpu.count" in facts and isinstance(unknown, Unknown) else ""
+
+
+def _grouped(names: list[str]) -> list[str]:
+    return [f"{names.count(name)}x {name}" for name in dict.fromkeys(names)]
 
 
 def gaps(diagnosis: Diagnosis) -> list[str]:
@@ -178,8 +182,10 @@ def _reason(unknown: Unknown) -> str:
 
 
 def _healthy_line(facts: Facts) -> str:
-    gpus = gpu_text(facts)
     if can_train(facts):
+        # What torch sees may be less than the machine has: a slice of a GPU, or those that a variable leaves.
+        seen = [str(name) for name in facts.elements("torch.device_names") if not isinstance(name, Unknown)]
+        gpus = ", ".join(_grouped(seen)) or gpu_text(facts)
         return f"This environment can train: torch {facts.text('torch.version') or ''} sees {gpus or 'its GPUs'}."
     if facts.flag("torch.installed") is False:
         return "Nothing is wrong here, but torch is not installed."
