@@ -47,6 +47,8 @@ ORDINARY = frozenset(
     "run runs set use used see how what why who when where which then than also only".split()
 )
 _MAXIMUM_PASSES = 4
+# A name of so many characters is one also where it is a part of a longer name.
+_LEAST_WITHIN_NAMES = 5
 
 
 class Redactor:
@@ -217,7 +219,10 @@ def _any_of(words: Mapping[str, str]) -> re.Pattern[str]:
     for word in sorted(words, key=lambda text: (-len(text), text)):
         literal = re.escape(word)
         if word.lower() in ORDINARY or (len(word) < 3 and word.isalpha()):
-            parts.append(rf"(?<=[/~]){literal}(?![\w-])|{literal}(?=@)")
+            parts.append(rf"(?<=[/~]){literal}(?![\w-])|(?<!_){literal}(?=@)")
+        elif len(word) < _LEAST_WITHIN_NAMES:
+            parts.append(rf"(?<!_){literal}(?![A-Za-z0-9_])")
         else:
-            parts.append(literal + r"(?![A-Za-z0-9_])")
-    return re.compile(r"(?<![A-Za-z0-9_<])(?:" + "|".join(parts) + ")")
+            # Tools make folders such as /tmp/torchinductor_NAME of a user's name.
+            parts.append(literal + "(?![A-Za-z0-9])")
+    return re.compile(r"(?<![A-Za-z0-9<])(?:" + "|".join(parts) + ")")
