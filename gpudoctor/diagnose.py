@@ -5,14 +5,14 @@ A live machine and a recorded one take the same way; only the host differs.
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import functools
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Generic, TypeVar
+from typing import Generic, NoReturn, TypeVar
 
 from gpudoctor.collect.base import STAGE_CHILD, STAGE_FILES
 from gpudoctor.collect.registry import Collector, collectors_named, collectors_of
@@ -121,8 +121,10 @@ def open_host(settings: CheckSettings) -> Iterator[tuple[Host, str]]:
             raise ExaminationError(f"{settings.source} is not the folder of a recorded machine.")
         yield RecordedHost(Path(settings.source)), "recorded"
         return
+    from gpudoctor.host import last_resort
     from gpudoctor.host.local import LocalHost
 
+    last_resort.arm(settings.timeout)
     with LocalHost(max(1.0, settings.timeout - RESERVED_SECONDS)) as host:
         yield host, "live"
 
@@ -229,33 +231,38 @@ def conclude(catalogue: Catalogue, facts: Facts, runs: Iterable[Run], target: Ta
 T = TypeVar("T")
 
 
-class _Worker(threading.Thread, Generic[T]):
-    """One piece of work in a thread of its own; what it raises is raised again where its result is asked for."""
+class _Worker(Generic[T]):
+    """One piece of work in a thread of its own; what it raises is raised again where its result is asked for.
+
+    Not a threading.Thread: starting one of those waits for a sign of life, and where memory is short it never comes.
+    """
 
     def __init__(self, work: Callable[[], T]) -> None:
-        super().__init__(daemon=True)
         self._work = work
-        self._outcome: list[T] = []
-        self._error: BaseException | None = None
+        self._ends: SimpleQueue[Callable[[], T]] = SimpleQueue()
 
     def begin(self) -> None:
         """Start; where the system lets no more threads start (a limit on processes), do it here and now."""
         try:
-            self.start()
+            _thread.start_new_thread(self._run, ())
         except RuntimeError:
-            self.run()
+            self._run()
 
-    def run(self) -> None:
-        """Do it."""
+    def _run(self) -> None:
         try:
-            self._outcome.append(self._work())
+            outcome = self._work()
+            self._ends.put(lambda: outcome)
         except BaseException as error:  # noqa: BLE001 - it is raised again by `result`, in the thread that asked
-            self._error = error
+            self._ends.put(functools.partial(_raise, error))
 
     def result(self, seconds: float, otherwise: Callable[[], T]) -> T:
         """Wait for it, and give what came of it, or what `otherwise` gives when it takes longer."""
-        if self.ident is not None:
-            self.join(seconds)
-        if self._error is not None:
-            raise self._error
-        return self._outcome[0] if self._outcome else otherwise()
+        try:
+            end = self._ends.get(timeout=seconds)
+        except Empty:
+            end = otherwise
+        return end()
+
+
+def _raise(error: BaseException) -> NoReturn:
+    raise error

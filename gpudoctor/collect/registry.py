@@ -60,6 +60,12 @@ class Collector:
         run = Run(f"collect.{self.name}", outcome, time.monotonic() - started, "\n".join(problems))
         return [facts[spec.key] for spec in self.specs], run
 
+    def unanswered(self) -> tuple[list[Fact], Run]:
+        """What stands for its facts when it was given up: something that it asked for never answered."""
+        missing = Unknown(Reason.TIMED_OUT, "a file, folder or device that was asked for did not answer in time")
+        run = Run(f"collect.{self.name}", "timed_out", detail=missing.detail)
+        return [Fact(spec.key, missing) for spec in self.specs], run
+
     def _accept(self, fact: Fact, facts: dict[str, Fact]) -> list[str]:
         spec = next((spec for spec in self.specs if spec.key == fact.key), None)
         if spec is None:

@@ -71,6 +71,12 @@ def examine(host: Host, settings: ProbeSettings | None = None) -> Examination:
     return Examination(facts, tuple(runs_of(end, plan)), described(choice, end, settings.kind))
 
 
+def unanswered(python: str) -> Examination:
+    """What stands for an examination that was given up: looking for the interpreter never came back."""
+    end = ChildEnd(End.TIMED_OUT, error="a file or folder of the interpreter did not answer in time")
+    return Examination(tuple(facts_of(end, {})), tuple(runs_of(end, {})), Target("live", python, end.error))
+
+
 def described(choice: target.Choice, end: ChildEnd, kind: str) -> Target:
     """The target for the report; a recording knows its interpreter only by what that said of itself."""
     if not choice.interpreter:

@@ -18,6 +18,8 @@ SCRIPTS = Path(__file__).resolve().parent / "scripts"
 RESERVE_S = 1.5
 LEAST_S = 1.0
 RUNTIME_STEP_S = 20.0
+# No more processes, memory or files: that says nothing about the interpreter.
+NO_ROOM = ("EAGAIN", "ENOMEM", "EMFILE", "ENFILE")
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,9 @@ def start(host: Host, choice: Choice, import_torch: bool, groups: Sequence[Group
 
 
 def refuse(interpreter: str, end: ChildEnd) -> None:
-    """Raise ExaminationError for a given interpreter that said nothing; one that hangs is a fact, not a misuse."""
-    if end.end is End.TIMED_OUT:
+    """Raise ExaminationError for a given interpreter that said nothing; one that hangs is a fact, not a misuse, and so
+    is a machine that lets nothing start."""
+    if end.end is End.TIMED_OUT or end.errno in NO_ROOM:
         return
     said_instead = first_line(end.stderr) or first_line(end.stdout) or end.error
     if end.end is End.SIGNALLED:
