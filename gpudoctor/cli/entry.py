@@ -17,16 +17,27 @@ PLAIN_WORD = re.compile(r"[A-Za-z0-9_][\w.:+ -]*|-\d{1,10}")
 
 def main() -> None:
     """The `gpudoctor` command."""
-    arguments = sys.argv[1:]
+    try:
+        sys.exit(_answered(sys.argv[1:]))
+    except Exception as error:  # noqa: BLE001 - what breaks here broke before or outside all error handling
+        from gpudoctor.cli.process import tell_broken
+
+        sys.exit(tell_broken(error))
+
+
+def _answered(arguments: Sequence[str]) -> int:
     text = quick_answer(arguments)
     if text is None:
+        from gpudoctor.cli.process import make_fit
+
+        make_fit()
         from gpudoctor.cli.main import run
 
-        sys.exit(run(arguments))
+        return run(arguments)
     from gpudoctor.cli.output import write_out
 
     write_out(text)
-    sys.exit(0)
+    return 0
 
 
 def quick_answer(arguments: Sequence[str]) -> str | None:

@@ -25,6 +25,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rules": ("gpudoctor.cli.rules", "List, show and lint the rules that judge."),
 }
 
+NO_MEMORY = (
+    "gpudoctor itself got no more memory, so nothing was judged. A limit on this process (`ulimit -v`) or on its "
+    "container is too low even for it; the same limit would end an import of torch."
+)
+
 
 class LazyGroup(click.Group):
     """A group whose commands are modules that define `command`; `--help` needs none of them."""
@@ -74,7 +79,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         result = group.main(args=given, prog_name="gpudoctor", standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
         return int(result) if isinstance(result, int) else int(Exit.JUDGED)
     except click.exceptions.Exit as stop:
         return int(stop.exit_code)
@@ -93,6 +99,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         # The reader has seen enough (`| head -1`); that is no failure of ours, and no verdict either.
         silence_stdout()
         return int(Exit.JUDGED)
+    except MemoryError:
+        return report_failure(given, Exit.NOT_EXAMINED, NO_MEMORY)
     except Exception as error:  # noqa: BLE001 - the last boundary: a bug of ours must read as one, not as a verdict
         return report_failure(given, Exit.INTERNAL, _bug_text(error))
 
@@ -105,6 +113,11 @@ def _usage_line(error: click.ClickException) -> str:
 def _bug_text(error: Exception) -> str:
     import traceback
 
+    from gpudoctor.cli.process import broken_text, shadowing_modules
+
+    shadows = shadowing_modules(error)
+    if shadows:
+        return broken_text(error, shadows)
     frames = traceback.extract_tb(error.__traceback__)
     place = ""
     for frame in frames:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -23,7 +24,7 @@ def progress_line(quiet: bool) -> Iterator[Progress]:
     It lives on stderr, and only after a short while, so that fast runs do not flicker.
     """
     stream = sys.stderr
-    if quiet or stream is None or not stream.isatty():
+    if quiet or stream is None or not stream.isatty() or os.environ.get("TERM", "dumb") == "dumb":
         yield silent
         return
     line = _Line()
