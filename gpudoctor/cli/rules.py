@@ -11,6 +11,7 @@ import click
 from gpudoctor.cli.exit_codes import Exit
 from gpudoctor.cli.options import json_option, rules_option
 from gpudoctor.cli.output import write_out
+from gpudoctor.cli.rules_verify import command as verify_rules
 from gpudoctor.explain import known_specs
 from gpudoctor.knowledge.catalogue import Catalogue
 from gpudoctor.knowledge.source import find_rules
@@ -18,7 +19,7 @@ from gpudoctor.knowledge.source import find_rules
 SECTIONS = ("causes", "checks", "signatures", "exits", "chains", "tables")
 
 
-@click.group("rules", short_help="List, show and lint the rules.")
+@click.group("rules", short_help="List, show, lint and verify the rules.")
 def command() -> None:
     """Look at the rules that judge, and check rules of your own."""
 
@@ -68,6 +69,9 @@ def lint_rules(**given: Any) -> int:
     if not problems:
         write_out("No problems found.\n")
     return int(Exit.FINDINGS if problems else Exit.JUDGED)
+
+
+command.add_command(verify_rules)
 
 
 def _built_in_folder() -> Path:

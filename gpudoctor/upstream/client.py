@@ -1,0 +1,130 @@
+"""The installed package clients: which index they are told to use, and uv itself as a reader of metadata.
+
+uv resolves from metadata alone; pip was seen to fetch a whole wheel of hundreds of megabytes even for a dry run, so it
+is asked only for its settings and for the list of versions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gpudoctor.host.base import Host, HostError
+from gpudoctor.upstream.compare import PINNING
+from gpudoctor.upstream.release import KEPT, Metadata, Release, wheel_of
+
+SECONDS = 120.0
+PLATFORM = "x86_64-manylinux_2_28"
+VARIABLES = ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX_URL")
+PIP_DEFAULTS = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"
+_PIN = re.compile(r"^(?P<name>[a-z0-9-]+)==(?P<version>[^\s;]+).*?#\s*via\s+(?P<by>.+)$", re.MULTILINE)
+_VERSIONS = re.compile(r"^Available versions: (.+)$", re.MULTILINE)
+_WHEEL_URL = re.compile(r"/([^/\"]+\.whl)\"")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where an index is, by the client's own settings: its simple URL and a file of certificates (may be empty)."""
+
+    index_url: str
+    certificates: str = ""
+
+
+def settings_of(host: Host, interpreter: str) -> Settings:
+    """The settings of pip under this interpreter; an empty URL where it tells none."""
+    env = host.env()
+    certificates = (
+        env.get("PIP_CERT") or env.get("SSL_CERT_FILE") or _pip(host, interpreter, "config", "get", "global.cert")
+    )
+    for name in VARIABLES:
+        if env.get(name, "").strip():
+            return Settings(env[name].strip(), certificates)
+    for key in ("global.index-url", "install.index-url"):
+        found = _pip(host, interpreter, "config", "get", key)
+        if found:
+            return Settings(found, certificates)
+    return Settings(_output(host, [interpreter, "-c", PIP_DEFAULTS]), certificates)
+
+
+def _pip(host: Host, interpreter: str, *arguments: str) -> str:
+    return _output(host, [interpreter, "-m", "pip", *arguments])
+
+
+def _output(host: Host, argv: list[str]) -> str:
+    try:
+        end = host.run(argv, SECONDS)
+    except HostError:
+        return ""
+    return end.stdout.strip() if end.ok else ""
+
+
+class Client:
+    """uv for the metadata and pip for the list of versions, both as the user has configured them."""
+
+    def __init__(self, host: Host, interpreter: str, uv: str) -> None:
+        self._host = host
+        self._interpreter = interpreter
+        self._uv = uv
+        self.lookups = 0
+
+    def read(self, wanted: Mapping[str, tuple[str, ...]], pythons: Mapping[tuple[str, str], str]) -> Metadata:
+        """The same as an index reader gives, less the exact Requires-Python. `pythons` says for each release with
+        which Python to resolve it. Packages that would drag hundreds of others into the resolution are left out."""
+        versions: dict[str, tuple[str, ...]] = {}
+        releases: list[Release] = []
+        troubles: list[str] = []
+        for package, asked in wanted.items():
+            if package in PINNING:
+                troubles.append(f"{package}: left out, resolving it means resolving everything that it needs")
+                continue
+            versions[package] = self._versions(package)
+            if not versions[package]:
+                troubles.append(f"{package}: pip lists no versions")
+            for version in asked:
+                if versions[package] and version not in versions[package]:
+                    continue
+                found = self._release(package, version, pythons.get((package, version), "3.11"))
+                if isinstance(found, str):
+                    troubles.append(f"{package} {version}: {found}")
+                else:
+                    releases.append(found)
+        return Metadata(versions, tuple(releases), tuple(troubles), self.lookups)
+
+    def _versions(self, package: str) -> tuple[str, ...]:
+        """All versions that pip would take for any Python; newest last."""
+        self.lookups += 1
+        text = _pip(self._host, self._interpreter, "index", "versions", package, "--ignore-requires-python")
+        match = _VERSIONS.search(text)
+        found = [item.partition("+")[0].strip() for item in match[1].split(",")] if match else []
+        return tuple(dict.fromkeys(reversed(found)))
+
+    def _release(self, package: str, version: str, python: str) -> Release | str:
+        wheels = self._compile(package, version, python, "--no-deps", "--universal", "--format", "pylock.toml")
+        if isinstance(wheels, str) and wheels.startswith("!"):
+            return wheels[1:]
+        tags = [found[1] for name in _WHEEL_URL.findall(wheels) if (found := wheel_of(name))]
+        pins = self._compile(package, version, python, "--annotation-style", "line", "--python-platform", PLATFORM)
+        if pins.startswith("!"):
+            return pins[1:]
+        demands = {
+            match["name"]: f"=={match['version']}"
+            for match in _PIN.finditer(pins)
+            if KEPT.fullmatch(match["name"]) and package in [by.strip() for by in match["by"].split(",")]
+        }
+        return Release(package, version, None, demands, tuple(sorted(set(tags))))
+
+    def _compile(self, package: str, version: str, python: str, *how: str) -> str:
+        """What `uv pip compile` prints for one release; a text that begins with `!` says why there is nothing."""
+        self.lookups += 1
+        requirement = f"{package}=={version}"
+        script = "import subprocess, sys; sys.exit(subprocess.run(sys.argv[2:], input=sys.argv[1].encode()).returncode)"
+        argv = [self._uv, "pip", "compile", "-", "--no-header", "-q", "--no-python-downloads", *how]
+        argv += ["--python-version", python]
+        try:
+            end = self._host.run([self._interpreter, "-c", script, requirement, *argv], SECONDS)
+        except HostError as error:
+            return f"!{error.detail}"
+        if end.ok:
+            return end.stdout
+        return "!" + (end.stderr.strip().replace("\n", " ")[:300] or f"uv ended with status {end.status}")
