@@ -14,11 +14,12 @@ from gpudoctor.intake import environment
 from gpudoctor.intake.merge import facts_of
 from gpudoctor.intake.registry import clean_text, document_of
 from gpudoctor.intake.scan import Triggers, scan
+from gpudoctor.intake.statements import STATED
 from gpudoctor.knowledge.catalogue import Catalogue
 from gpudoctor.knowledge.clues import allowed_by_facts
-from gpudoctor.knowledge.derive_facts import derivation
+from gpudoctor.knowledge.derive_facts import derivation, derived_specs
 from gpudoctor.knowledge.evaluate import judge
-from gpudoctor.knowledge.log_findings import with_messages
+from gpudoctor.knowledge.log_findings import with_earlier_messages, with_messages
 from gpudoctor.knowledge.match import Match, Matcher
 from gpudoctor.knowledge.source import find_rules
 from gpudoctor.model.diagnosis import Diagnosis, Target
@@ -47,29 +48,64 @@ def judge_text(
 ) -> Result:
     """Judge a text by what it says; ExaminationError where there is nothing in it to read."""
     progress(f"reading {name}")
-    specs = known_specs()
-    catalogue = Catalogue(find_rules(settings.rules), specs)
+    catalogue = Catalogue(find_rules(settings.rules), known_specs())
     pasted = read_pasted(name, data, triggers_of(catalogue), settings.expect_gpus)
     progress("judging")
-    outcome = derivation(pasted.facts, catalogue.tables)
-    matches = _matches(catalogue, pasted.document, outcome.facts)
 
-    def complete(found: list[Finding]) -> list[Finding]:
-        return with_messages(catalogue, outcome.facts, matches, found)
+    def complete(facts: Facts, found: list[Finding]) -> list[Finding]:
+        return with_messages(catalogue, facts, _matches(catalogue, pasted.document, facts), found)
 
-    judgement = judge(catalogue, outcome.facts, complete)
+    target = Target("document", "", f"the text of {pasted.document.name} was judged, not this machine")
+    return _judged(catalogue, pasted.facts, pasted.runs, target, complete)
+
+
+def judge_report(
+    facts: Facts, runs: Sequence[Run], target: Target, earlier: Sequence[Finding], settings: CheckSettings
+) -> Result:
+    """Judge what a report says by the present rules: what was observed stays, what was derived is derived anew.
+
+    Findings that messages made stay as they are, since the text that held the messages is not at hand.
+    """
+    catalogue = Catalogue(find_rules(settings.rules), known_specs())
+    derived = derived_specs()
+    given = [] if settings.expect_gpus == "any" else [Fact("expect.gpus", settings.expect_gpus)]
+    asked = {fact.key for fact in given}  # what is asked now counts, not what was asked then
+    kept = [fact for fact in facts.items_sorted() if fact.key not in derived or _is_stated(target, fact)]
+    observed = Facts([*(fact for fact in kept if fact.key not in asked), *given])
+    known = [one for one in earlier if catalogue.has_cause(one.cause)]
+
+    def complete(judged: Facts, found: list[Finding]) -> list[Finding]:
+        return with_earlier_messages(judged, known, found)
+
+    return _judged(catalogue, observed, runs, replace(target, kind="document"), complete)
+
+
+def _is_stated(target: Target, fact: Fact) -> bool:
+    """Whether a document may have stated what a live machine derives: the driver's version or the GPUs, outright."""
+    return target.kind == "document" and fact.is_known and fact.key in STATED
+
+
+def _judged(
+    catalogue: Catalogue,
+    facts: Facts,
+    runs: Sequence[Run],
+    target: Target,
+    complete: Callable[[Facts, list[Finding]], list[Finding]],
+) -> Result:
+    outcome = derivation(facts, catalogue.tables)
+    judgement = judge(catalogue, outcome.facts, lambda found: complete(outcome.facts, found))
     bugs = tuple(Run("derive", "failed", detail=bug) for bug in outcome.bugs)
     diagnosis = Diagnosis(
         health=judgement.health,
         primary=next((one.cause for one in judgement.findings if one.check == judgement.primary), ""),
-        target=Target("document", "", f"the text of {pasted.document.name} was judged, not this machine"),
+        target=target,
         rules=catalogue.info(),
         facts=outcome.facts,
         findings=judgement.findings,
         chains=judgement.chains,
-        runs=(*pasted.runs, *bugs),
+        runs=(*runs, *bugs),
     )
-    return Result(diagnosis, specs)
+    return Result(diagnosis, dict(catalogue.facts or {}))
 
 
 def read_pasted(name: str, data: bytes, triggers: Triggers, expect_gpus: str = "any") -> Pasted:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -23,11 +23,10 @@ from gpudoctor.cli.options import (
 )
 from gpudoctor.cli.output import colour_wanted, columns, output_stream
 from gpudoctor.cli.progress import progress_line
-from gpudoctor.diagnose import CheckSettings, Result, diagnose, judge_again
+from gpudoctor.diagnose import CheckSettings, Result, diagnose
 from gpudoctor.explain import known_specs
 from gpudoctor.model.diagnosis import Diagnosis
 from gpudoctor.model.errors import ExaminationError, UsageError
-from gpudoctor.model.fact import Fact, Facts
 from gpudoctor.model.finding import Kind
 from gpudoctor.model.rule import Severity
 
@@ -143,14 +142,11 @@ def read_source(source: str) -> bytes:
 
 def of_report(text: str, settings: CheckSettings) -> Result:
     """Judge a JSON report again; ExaminationError where the text is none."""
+    from gpudoctor.documents import judge_report
     from gpudoctor.report.read import read_report
 
     report = read_report(text, known_specs())
-    facts = report.facts
-    if settings.expect_gpus != "any":  # what is asked now counts, not what was asked then
-        seen = (fact for fact in facts.items_sorted() if fact.key != "expect.gpus")
-        facts = Facts([*seen, Fact("expect.gpus", settings.expect_gpus)])
-    return judge_again(facts, report.runs, replace(report.target, kind="document"), settings.rules)
+    return judge_report(report.facts, report.runs, report.target, report.findings, settings)
 
 
 def expected_gpus(text: str) -> str:

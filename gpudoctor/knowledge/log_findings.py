@@ -44,6 +44,22 @@ def with_messages(
     return findings
 
 
+def with_earlier_messages(facts: Facts, earlier: Sequence[Finding], judged: Sequence[Finding]) -> list[Finding]:
+    """The checks' findings with what messages once added to them, from a report: the text itself is no more at hand."""
+    quoted = {
+        (one.check, one.subject): tuple(quote for quote in one.evidence if quote.source.split("[")[0] not in facts)
+        for one in earlier
+        if one.kind is Kind.FAIL and not is_from_message(one)
+    }
+    supported = [
+        replace(one, evidence=(*one.evidence, *quoted.get((one.check, one.subject), ())))
+        if one.kind is Kind.FAIL
+        else one
+        for one in judged
+    ]
+    return [*supported, *(replace(one, explained_by="") for one in earlier if is_from_message(one))]
+
+
 def is_from_message(finding: Finding) -> bool:
     """Whether a message made this finding, and not a check."""
     return finding.check.startswith(PREFIX)
