@@ -64,12 +64,12 @@ def document_of(name: str, scanned: Scan, triggers: Triggers) -> Document:
         return Document(shown, "log", notes=("it is empty",))
     if scanned.dropped:
         notes.append(f"{scanned.dropped} further lines differ from one another too much to keep all of them")
-    whole = clean_text(scanned.head)
-    reader = recognise(whole[:RECOGNITION_BYTES], name)
+    reader = recognise(clean_text(scanned.head[:RECOGNITION_BYTES]), name)
     if reader is None:
         return Document(shown, "log", scanned.lines, (), scanned.line_count, scanned.size_bytes, tuple(notes))
     if not scanned.is_whole:
         notes.append("only its first 16 MiB were read for facts")
+    whole = clean_text(scanned.head)
     reading: Reading = reader.read(whole)
     lines = () if reading.replaces_lines else scanned.lines
     lines += _message_lines(reading.messages, lines, whole)

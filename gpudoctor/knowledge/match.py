@@ -17,6 +17,7 @@ from gpudoctor.model.document import Document, Line
 from gpudoctor.model.signature import Pattern, Role, Signature
 
 LONGEST_LINE = 8192
+GRAM = 4
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,20 @@ class _Page:
         self._text = "\n".join(lines)
         self._starts = list(itertools.accumulate((len(line) + 1 for line in lines), initial=0))
 
+    @cached_property
+    def _grams(self) -> set[str]:
+        text = self._text
+        return {text[start : start + GRAM] for start in range(len(text))}
+
     def lines_with(self, anchor: str) -> Iterator[int]:
-        """The places of the lines that hold an anchor."""
+        """The places of the lines that hold an anchor.
+
+        Of thousands of anchors hardly one is there; three looks into the set of all short pieces tell so for most.
+        """
+        middle = len(anchor) // 2
+        pieces = (anchor[:GRAM], anchor[middle : middle + GRAM], anchor[-GRAM:])
+        if any(len(piece) == GRAM and piece not in self._grams for piece in pieces):
+            return
         found = self._text.find(anchor)
         while found >= 0:
             place = bisect.bisect_right(self._starts, found) - 1
