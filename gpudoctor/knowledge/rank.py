@@ -210,8 +210,10 @@ def _reach(cause: str, explains: Callable[[str], Sequence[str]]) -> set[str]:
     waiting = [cause]
     while waiting:
         current = waiting.pop()
-        # A finer cause brings about what its broader ones do.
-        names = [current.rsplit(".", cut)[0] for cut in range(max(1, current.count(".")))]
+        # A finer cause brings about what its broader ones do. Not so further on: a rank that its launcher stopped is
+        # a victim, though a job that was stopped from outside takes its peers along.
+        broader = current.count(".") if current == cause else 1
+        names = [current.rsplit(".", cut)[0] for cut in range(max(1, broader))]
         for result in (result for name in names for result in explains(name)):
             if result not in reached:
                 reached.add(result)

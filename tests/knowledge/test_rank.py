@@ -91,6 +91,13 @@ def test_explaining_goes_through_several_steps_and_down_to_finer_causes() -> Non
     assert order(found)[0] == "sig.term"  # `mem` is a family, not a cause that `mem.oom.cgroup` is a finer one of
 
 
+def test_what_a_finer_cause_reached_does_not_speak_for_its_broader_one() -> None:
+    world = {"app.bug": ("sig.term.launcher",), "sig.term": ("net.hang",)}
+    matches = [spoke("app.bug", weight=0.1), spoke("net.hang", weight=0.9)]
+    found = rank(matches, None, None, [], lambda cause: world.get(cause, ()))
+    assert order(found) == ["net.hang", "app.bug"]
+
+
 def test_base_rates_explain_nothing_away() -> None:
     found = ranked([spoke("net.peer_died", Role.SYMPTOM)], "137", KILLED)
     assert order(found)[0] == "net.peer_died"
