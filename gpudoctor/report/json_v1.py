@@ -80,7 +80,7 @@ def report_v1(diagnosis: Diagnosis, exit_code: int) -> WireReport:
             "exit_code": int(exit_code),
             "counts": counts(diagnosis.findings),
         },
-        "findings": [_finding(finding) for finding in diagnosis.findings],
+        "findings": [finding_v1(finding) for finding in diagnosis.findings],
         "chains": [_chain(chain) for chain in diagnosis.chains],
         "explanations": [_explained(explained) for explained in diagnosis.explanations],
         "facts": facts_v1(diagnosis.facts),
@@ -149,7 +149,8 @@ def _unknown(unknown: Unknown) -> WireUnknown:
     return {"unknown": unknown.reason.value, "detail": _text(unknown.detail)}
 
 
-def _finding(finding: Finding) -> WireFinding:
+def finding_v1(finding: Finding) -> WireFinding:
+    """One finding."""
     return {
         "check": _text(finding.check),
         "cause": _text(finding.cause),
