@@ -17,7 +17,7 @@ from gpudoctor.model.document import Document, Line
 from gpudoctor.model.signature import Pattern, Role, Signature
 
 LONGEST_LINE = 8192
-GRAM = 4
+GRAM = 3
 
 
 @dataclass(frozen=True)
@@ -80,11 +80,10 @@ class _Page:
     def lines_with(self, anchor: str) -> Iterator[int]:
         """The places of the lines that hold an anchor.
 
-        Of thousands of anchors hardly one is there; three looks into the set of all short pieces tell so for most.
+        Of thousands of anchors hardly one is there; the set of all short pieces of the text tells so for most. Pieces
+        of three letters, as there are few of them in any text: those of four of a hostile log would fill the memory.
         """
-        middle = len(anchor) // 2
-        pieces = (anchor[:GRAM], anchor[middle : middle + GRAM], anchor[-GRAM:])
-        if any(len(piece) == GRAM and piece not in self._grams for piece in pieces):
+        if any(anchor[start : start + GRAM] not in self._grams for start in range(len(anchor) - GRAM + 1)):
             return
         found = self._text.find(anchor)
         while found >= 0:
