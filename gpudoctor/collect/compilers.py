@@ -11,9 +11,7 @@ from gpudoctor.collect.parsing import printable
 from gpudoctor.host.base import Host, HostError
 from gpudoctor.model.fact import Fact, FactSpec, FactType, Reason, Unknown
 
-FACTS = (
-    FactSpec("compiler.c_path", FactType.TEXT, "The C compiler that Triton would start: CC's, else gcc or clang."),
-)
+FACTS = (FactSpec("compiler.c_path", FactType.TEXT, "The C compiler that Triton would start."),)
 # As Triton looks for one; `cc` is a link to one of them where it exists.
 _NAMES = ("gcc", "clang", "cc")
 _MAXIMUM_FOLDERS = 100

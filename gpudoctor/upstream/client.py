@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gpudoctor.host.base import Host, HostError
-from gpudoctor.upstream.compare import PINNING
+from gpudoctor.upstream.compare import DEMANDED, PINNING
 from gpudoctor.upstream.release import KEPT, Metadata, Release, wheel_of
 
 SECONDS = 120.0
@@ -20,6 +20,7 @@ VARIABLES = ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX_URL")
 PIP_DEFAULTS = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"
 _PIN = re.compile(r"^(?P<name>[a-z0-9-]+)==(?P<version>[^\s;]+).*?#\s*via\s+(?P<by>.+)$", re.MULTILINE)
 _VERSIONS = re.compile(r"^Available versions: (.+)$", re.MULTILINE)
+_REFUSAL = r"{package}(?:==|>=|<=)?\S* depends on {name}((?:[=<>~!]=?[^\s,]+,?)+)"
 _WHEEL_URL = re.compile(r"/([^/\"]+\.whl)\"")
 
 
@@ -70,21 +71,20 @@ class Client:
 
     def read(self, wanted: Mapping[str, tuple[str, ...]], pythons: Mapping[tuple[str, str], str]) -> Metadata:
         """The same as an index reader gives, less the exact Requires-Python. `pythons` says for each release with
-        which Python to resolve it. Packages that would drag hundreds of others into the resolution are left out."""
+        which Python to resolve it."""
         versions: dict[str, tuple[str, ...]] = {}
         releases: list[Release] = []
         troubles: list[str] = []
         for package, asked in wanted.items():
-            if package in PINNING:
-                troubles.append(f"{package}: left out, resolving it means resolving everything that it needs")
-                continue
             versions[package] = self._versions(package)
             if not versions[package]:
                 troubles.append(f"{package}: pip lists no versions")
             for version in asked:
                 if versions[package] and version not in versions[package]:
                     continue
-                found = self._release(package, version, pythons.get((package, version), "3.11"))
+                python = pythons.get((package, version), "3.11")
+                read = self._refused if package in PINNING else self._release
+                found = read(package, version, python)
                 if isinstance(found, str):
                     troubles.append(f"{package} {version}: {found}")
                 else:
@@ -114,10 +114,25 @@ class Client:
         }
         return Release(package, version, None, demands, tuple(sorted(set(tags))))
 
-    def _compile(self, package: str, version: str, python: str, *how: str) -> str:
+    def _refused(self, package: str, version: str, python: str) -> Release | str:
+        """The demands of a package that needs hundreds of others: asked for together with something that cannot be,
+        uv says after one look what the package demands instead, and resolves nothing."""
+        demands = {}
+        for name in DEMANDED:
+            answer = self._compile(package, version, python, "--python-platform", PLATFORM, without=f"{name}<0.0.1")
+            said = re.search(_REFUSAL.format(package=re.escape(package), name=re.escape(name)), answer)
+            if said:
+                demands[name] = said[1]
+            elif not demands:
+                return answer[1:] if answer.startswith("!") else f"it demands no {name}"
+            if package == "xformers":
+                break  # it demands no other package of these, and resolving it would tell nothing
+        return Release(package, version, None, demands)
+
+    def _compile(self, package: str, version: str, python: str, *how: str, without: str = "") -> str:
         """What `uv pip compile` prints for one release; a text that begins with `!` says why there is nothing."""
         self.lookups += 1
-        requirement = f"{package}=={version}"
+        requirement = f"{package}=={version}\n{without}\n"
         script = "import subprocess, sys; sys.exit(subprocess.run(sys.argv[2:], input=sys.argv[1].encode()).returncode)"
         argv = [self._uv, "pip", "compile", "-", "--no-header", "-q", "--no-python-downloads", *how]
         argv += ["--python-version", python]
@@ -127,4 +142,4 @@ class Client:
             return f"!{error.detail}"
         if end.ok:
             return end.stdout
-        return "!" + (end.stderr.strip().replace("\n", " ")[:300] or f"uv ended with status {end.status}")
+        return "!" + (end.stderr.strip().replace("\n", " ")[:600] or f"uv ended with status {end.status}")

@@ -94,7 +94,7 @@ def test_kept_metadata_agrees_with_the_tables() -> None:
     found = compare(metadata, tables())
     assert [str(item) for item in found.disagreements] == []
     assert found.missing == ()
-    assert len(metadata.releases) > 80
+    assert len(metadata.releases) > 100
     assert found.compared > 400
 
 
