@@ -3,6 +3,7 @@ and the one place where errors become messages and exit codes."""
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
 from collections.abc import Sequence
@@ -26,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rules": ("gpudoctor.cli.rules", "List, show and lint the rules that judge."),
 }
 
+NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)
 NO_MEMORY = (
     "gpudoctor itself got no more memory, so nothing was judged. A limit on this process (`ulimit -v`) or on its "
     "container is too low even for it; the same limit would end an import of torch."
@@ -103,6 +105,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except MemoryError:
         return report_failure(given, Exit.NOT_EXAMINED, NO_MEMORY)
     except Exception as error:  # noqa: BLE001 - the last boundary: a bug of ours must read as one, not as a verdict
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            return report_failure(given, Exit.NOT_EXAMINED, f"The system gives gpudoctor no room to work: {error}.")
         return report_failure(given, Exit.INTERNAL, _bug_text(error))
 
 

@@ -26,7 +26,7 @@ SLEEPERS = 3
 HANG_TIMEOUT_SECONDS = 5.0
 TIMEOUT_SECONDS = 30.0
 # What judging, printing and a loaded machine may add to --timeout.
-GRACE_SECONDS = 12.0
+GRACE_SECONDS = 45.0
 TORCH_HANGS = ("hang", "hang_with_child")
 LOST = 15
 
