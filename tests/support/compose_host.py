@@ -68,6 +68,7 @@ class Machine:
             **self.env,
         }
         self.nodes[self.python] = {"kind": "file", "mode": 0o100755, "size": 14_720}
+        self.nodes["/usr/bin/gcc"] = {"kind": "file", "mode": 0o100755, "size": 1_023_104}
         self.dirs["/dev"] = [*DEVICES]
         self.dirs["/dev/shm"] = []
         self.dirs["/sys/module"] = ["kernel", "overlay", "tcp_cubic"]
