@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from gpudoctor.knowledge.match import Match
 from gpudoctor.model.errors import UsageError
@@ -51,8 +52,7 @@ class Suspect:
         return Likelihood.LIKELY if self.tier == ROOT and self.fits else Likelihood.POSSIBLE
 
 
-@dataclass(frozen=True)
-class Stated:
+class Stated(NamedTuple):
     """An exit that a log states, its meaning in the rules, and where it says so."""
 
     status: ExitStatus
@@ -60,8 +60,7 @@ class Stated:
     match: Match
 
 
-@dataclass(frozen=True)
-class Ranking:
+class Ranking(NamedTuple):
     """Ordered suspects, and what was ruled out: (cause, the matches that speak against it)."""
 
     suspects: tuple[Suspect, ...]
@@ -147,7 +146,7 @@ def _telling(stated: Sequence[Stated]) -> list[Stated]:
     """The statements that tell most: a launcher ends the other ranks with SIGTERM and itself with 1, so a signal
     outranks plain codes, and SIGTERM counts only where nothing else ended."""
     signals = [entry for entry in stated if entry.status.signal not in ("", "SIGTERM")]
-    return signals or [entry for entry in stated if entry.status.signal] or list(stated)
+    return signals or [entry for entry in stated if entry.status.signal != "SIGTERM"] or list(stated)
 
 
 def _add_candidates(suspects: dict[str, Suspect], meaning: ExitMeaning | None, tier: int, match: Match | None) -> None:
