@@ -25,13 +25,15 @@ from gpudoctor.knowledge.source import find_rules
 from gpudoctor.model.diagnosis import Diagnosis, Target
 from gpudoctor.model.document import Document, Line
 from gpudoctor.model.errors import ExaminationError
-from gpudoctor.model.fact import Fact, Facts
+from gpudoctor.model.fact import Fact, Facts, Reason, Unknown
 from gpudoctor.model.finding import Finding
 from gpudoctor.model.run import Run
 
 CHUNK_BYTES = 1 << 20
 MAXIMUM_BYTES = 64 << 20
 LONGEST_PASTED = 4 << 20
+DRIVER = "driver.version"
+NOT_TOLD = Unknown(Reason.NO_DATA, "the text does not tell")
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def judge_report(
 
 def _is_stated(target: Target, fact: Fact) -> bool:
     """Whether a document may have stated what a live machine derives: the driver's version or the GPUs, outright."""
-    return target.kind == "document" and fact.is_known and fact.key in STATED
+    return target.kind == "document" and fact.key in STATED and (fact.is_known or fact.value == NOT_TOLD)
 
 
 def _judged(
@@ -125,8 +127,10 @@ def read_pasted(name: str, data: bytes, triggers: Triggers, expect_gpus: str = "
         facts = (*pasted, *(fact for fact in own if fact.key not in known))
         document = replace(document, lines=document.lines + more, facts=facts)
     facts_found = [fact for fact in facts_of([document]).items_sorted() if fact.key != "expect.gpus"]
-    given = Fact("expect.gpus", expect_gpus)
-    return Pasted(document, Facts([*facts_found, given]), (_run(document, notes),))
+    given = [Fact("expect.gpus", expect_gpus)]
+    if all(fact.key != DRIVER for fact in facts_found):
+        given.append(Fact(DRIVER, NOT_TOLD))  # else it would be concluded that there is none
+    return Pasted(document, Facts([*facts_found, *given]), (_run(document, notes),))
 
 
 def _chunks(data: bytes) -> Sequence[bytes]:

@@ -30,7 +30,7 @@ _SETTINGS = {
 }
 _BNB_FOUND = re.compile(r"PyTorch settings found: \w{4,5}_VERSION=\S{1,8}, (?:Highest Compute Capability|ROCm)")
 _BNB_NONE = re.compile(r"PyTorch says (?:CUDA|ROCm) is not available\.")
-_BNB_VERSION = re.compile(r"^={3,40} bitsandbytes v(?P<version>\S{1,30}) ={3,40}$")
+_BNB_VERSION = re.compile(r"^\s{0,8}={3,40} bitsandbytes v(?P<version>\S{1,30}) ={3,40}$")
 _PRINTED = re.compile(r"\bprint\((?P<asked>torch\.[\w.()]{1,60}(?:, ?torch\.[\w.()]{1,60}){0,7})\)['\"]?;?$")
 _ARCH_FLAGS = re.compile(r"NVCC architecture flags: (?P<flags>(?:-gencode;arch=\w{1,20},code=\w{1,20};?){1,40})")
 _COMPILED = re.compile(r"^\s{0,60}'?\s{0,4}- (?P<what>CUDA Runtime|CuDNN) (?P<version>\d{1,2}\.\d{1,3}(?:\.\d{1,3})?)")

@@ -13,7 +13,7 @@ MIB = 1 << 20
 _ROW = re.compile(r"^\s*\|\s*(?P<left>[^|\n]*)\|(?P<middle>[^|\n]*)\|(?P<right>[^|\n]*)\|?\s*$", re.MULTILINE)
 _FIRST_ROW = re.compile(r"^\s*\d{1,3}\s+\S")
 _BUS = re.compile(r"[0-9A-Fa-f]{4,8}:[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}\.\d")
-_MEMORY = re.compile(r"(\d{1,9})\s?MiB\s?/\s?(\d{1,9})\s?MiB")
+_MEMORY = re.compile(r"(\d{1,9})\s?MiB\s{0,8}/\s{0,8}(\d{1,9})\s?MiB")
 _MODES = {
     "default": "default",
     "e. process": "exclusive_process",

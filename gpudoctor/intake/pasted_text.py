@@ -12,7 +12,7 @@ MOST_LINES = 60_000
 _QUOTED = re.compile(r"^(?:\s{0,3}>[ \t]?){1,6}")
 _FENCE = re.compile(r"^\s{0,8}(?:`{3,12}|~{3,12})[\w +-]{0,40}$")
 # What `docker compose logs`, kubectl and container builds put before each line.
-_SERVICE = re.compile(r"^(?:#\d{1,4} (?:\d{1,6}\.\d{1,6} )?|[\w.-]{1,80} {1,8}\| {0,4}(?=\S))")
+_SERVICE = re.compile(r"^(?:#\d{1,4} (?:\d{1,6}\.\d{1,6} )?|[A-Za-z][\w.-]{0,80}[-_]\w{1,20} {1,8}\| ?)")
 _LOGGED = re.compile(r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[^ ]{0,20} - [\w.]{1,40} - (?:INFO|WARNING|ERROR|DEBUG) - ")
 # The characters of other keyboards for what our formats write in ASCII.
 _ASCII = str.maketrans({"\uff1a": ":", "\u00a0": " ", "\u3000": " ", "\u2018": "'", "\u2019": "'", "\u200b": ""})
