@@ -28,13 +28,13 @@ class Derivation:
 
 def derive_all(facts: Facts, tables: Tables) -> Facts:
     """The facts and everything that follows from them."""
-    return derivation(facts, tables, derive_modules()).facts
+    return derivation(facts, tables).facts
 
 
 def derivation(facts: Facts, tables: Tables, modules: Sequence[ModuleType] | None = None) -> Derivation:
     """The same with the bugs that were met on the way."""
     bugs: list[str] = []
-    for module in in_order(derive_modules() if modules is None else modules):
+    for module in _own_order() if modules is None else in_order(modules):
         found, bug = _run(module, facts, tables)
         bugs += [bug] if bug else []
         facts = facts.merged(fact for fact in found if fact.key not in facts)
@@ -45,6 +45,11 @@ def derivation(facts: Facts, tables: Tables, modules: Sequence[ModuleType] | Non
 def derive_modules() -> tuple[ModuleType, ...]:
     """The modules of the derive folder."""
     return modules_of(derive, "derive")
+
+
+@lru_cache(maxsize=1)
+def _own_order() -> tuple[ModuleType, ...]:
+    return tuple(in_order(derive_modules()))
 
 
 def derived_specs() -> dict[str, FactSpec]:
