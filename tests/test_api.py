@@ -1,0 +1,77 @@
+"""The Python API: its documentation runs, its types are those of the command line, its import is cheap."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import gpudoctor
+from gpudoctor.model.diagnosis import Diagnosis
+from gpudoctor.model.errors import ExaminationError, UsageError
+from gpudoctor.model.explanation import Explained
+
+DOCUMENT = Path(__file__).parents[1] / "docs" / "python-api.md"
+EXAMPLES = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(encoding="utf-8") if DOCUMENT.exists() else "", re.S)
+LOADED = "import sys, gpudoctor; print(len([name for name in sys.modules if name.startswith('gpudoctor.')]))"
+
+
+@pytest.mark.skipif(not EXAMPLES, reason="the documentation lies in the repository only")
+@pytest.mark.parametrize("number", range(len(EXAMPLES)))
+def test_the_documented_examples_run(number: int) -> None:
+    exec(compile(EXAMPLES[number], f"python-api.md, example {number + 1}", "exec"), {})
+
+
+def test_every_function_is_documented() -> None:
+    if not EXAMPLES:
+        pytest.skip("the documentation lies in the repository only")
+    text = DOCUMENT.read_text(encoding="utf-8")
+    assert [name for name in gpudoctor.__all__ if name[0] != "_" and f"gpudoctor.{name}(" not in text] == []
+
+
+def test_importing_the_package_loads_next_to_nothing() -> None:
+    done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=True)
+    assert int(done.stdout) == 1
+
+
+def test_answers_are_the_types_of_the_model() -> None:
+    assert isinstance(gpudoctor.judge("Is CUDA available: True\n"), Diagnosis)
+    assert isinstance(gpudoctor.explain_exit(137), Explained)
+
+
+def test_check_examines_this_machine() -> None:
+    diagnosis = gpudoctor.check(python=sys.executable, timeout=60)
+    assert diagnosis.target.kind == "live"
+    assert diagnosis.facts.text("kernel.machine")
+
+
+def test_evidence_is_read(tmp_path: Path) -> None:
+    log = tmp_path / "train.log"
+    log.write_text("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB\n")
+    assert gpudoctor.explain_exit(1, [log]).explanations[0].cause.startswith("memory.gpu_oom")
+
+
+def test_json_is_that_of_the_command_line_and_redacted() -> None:
+    diagnosis = gpudoctor.judge("ImportError: /home/jdoe/x.so: undefined symbol: _ZN3c104cuda\n")
+    document = json.loads(gpudoctor.to_json(diagnosis))
+    assert document["schema_version"].startswith("1.")
+    assert "jdoe" not in gpudoctor.to_json(diagnosis)
+    assert "jdoe" in gpudoctor.to_json(diagnosis, redact=False)
+    assert "jdoe" not in gpudoctor.to_markdown(diagnosis)
+
+
+def test_wrong_questions_are_refused() -> None:
+    with pytest.raises(UsageError):
+        gpudoctor.explain_exit("no such thing at all")
+    with pytest.raises(UsageError):
+        gpudoctor.check(probes="everything")
+    with pytest.raises(UsageError):
+        gpudoctor.judge("x", expect_gpus="many")
+    with pytest.raises(ExaminationError):
+        gpudoctor.judge("")
+    with pytest.raises(AttributeError):
+        gpudoctor.no_such_name  # noqa: B018
