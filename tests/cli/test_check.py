@@ -140,7 +140,7 @@ def test_an_active_environment_is_the_target(run, tmp_path: Path) -> None:
         (("--from", recorded(SICK), "--output", "/no/such/folder/report.json"), "usage", 2),
         (("--from", "/no/such/machine"), "not_examined", 4),
         (("--from", "."), "not_examined", 4),
-        (("--from", __file__), "not_examined", 4),
+        (("--from", "/etc/hostname"), "not_examined", 4),
         (("--python", "/no/such/python"), "not_examined", 4),
         (("--python", "/bin/true"), "not_examined", 4),
         (("--python", "no-program-of-this-name"), "not_examined", 4),

@@ -94,6 +94,7 @@ def docker(**more: object) -> Machine:
 def h100x2_driver580_cu130(driver: fake_driver.FakeDriver) -> Machine:
     machine = seen(driver, docker(shm_gib=64), "580.82.07", "13.0", [H100] * 2, kind="open", more="nvlinks=18")
     machine.add_nvidia_smi(SMI.format("580.82.07", "13.0"))
+    machine.add_program("/usr/bin/gcc")
     give_torch(machine, WHEELS["2.9.1+cu130"], working([H100] * 2))
     return machine
 
