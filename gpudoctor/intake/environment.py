@@ -15,7 +15,7 @@ from gpudoctor.intake.environment_lightning import read_lightning
 from gpudoctor.intake.environment_messages import answers, read_messages
 from gpudoctor.intake.environment_packages import read_packages
 from gpudoctor.intake.environment_smi import read_smi
-from gpudoctor.intake.pasted_text import bare_lines, rejoined
+from gpudoctor.intake.pasted_text import bare_lines, rejoined, taken_apart
 from gpudoctor.intake.statements import Statements
 
 KIND = "environment"
@@ -60,6 +60,8 @@ def recognises(beginning: str, name: str) -> float:
 def read(document: str) -> Reading:
     """Everything that any part of it states; broken lines are handed on whole."""
     lines = bare_lines(document)
+    whole = len(lines)
+    lines += taken_apart(lines)
     stated = Statements()
     understood: set[int] = set()
     understood |= read_gpus(lines, stated)
@@ -75,7 +77,7 @@ def read(document: str) -> Reading:
     read_messages(joined, stated)
     understood |= read_packages(lines, stated)
     read_smi("\n".join(lines), stated)
-    return Reading(stated.facts(), tuple(joined), _notes(document, lines, understood))
+    return Reading(stated.facts(), tuple(joined), _notes(document, lines[:whole], understood))
 
 
 def _notes(document: str, lines: list[str], understood: set[int]) -> tuple[str, ...]:

@@ -14,6 +14,14 @@ _FENCE = re.compile(r"^\s{0,8}(?:`{3,12}|~{3,12})[\w +-]{0,40}$")
 # What `docker compose logs`, kubectl and container builds put before each line.
 _SERVICE = re.compile(r"^(?:#\d{1,4} (?:\d{1,6}\.\d{1,6} )?|[A-Za-z][\w.-]{0,80}[-_]\w{1,20} {1,8}\| ?)")
 _LOGGED = re.compile(r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[^ ]{0,20} - [\w.]{1,40} - (?:INFO|WARNING|ERROR|DEBUG) - ")
+# Labels before which collect_env begins a line; a line that holds several of them is a whole report.
+_RUN_ON = re.compile(
+    r"\b(?:PyTorch version|Is debug build|CUDA used to build PyTorch|ROCM used to build PyTorch|OS|GCC version"
+    r"|Clang version|CMake version|Libc version|Python version|Python platform|Is CUDA available|CUDA runtime version"
+    r"|CUDA_MODULE_LOADING set to|GPU models and configuration|Nvidia driver version|cuDNN version|HIP runtime version"
+    r"|MIOpen runtime version|Is XNNPACK available|Versions of relevant libraries|GPU \d{1,3})\s?:|\[(?:pip3?|conda)\] "
+)
+LEAST_LABELS = 3
 # The characters of other keyboards for what our formats write in ASCII.
 _ASCII = str.maketrans({"\uff1a": ":", "\u00a0": " ", "\u3000": " ", "\u2018": "'", "\u2019": "'", "\u200b": ""})
 
@@ -32,6 +40,15 @@ def _bare(line: str) -> str:
     if service and "==" not in service[0]:
         line = line[service.end() :]
     return _LOGGED.sub("", line)
+
+
+def taken_apart(lines: list[str]) -> list[str]:
+    """Reports that lost their line ends, as those pasted into a web form without a fence do, with the ends put back."""
+    apart: list[str] = []
+    for line in lines:
+        if len(line) > 80 and len(_RUN_ON.findall(line)) >= LEAST_LABELS:
+            apart += [piece.strip() for piece in _RUN_ON.sub(r"\n\g<0>", line).split("\n") if piece.strip()]
+    return apart
 
 
 def rejoined(lines: list[str]) -> list[str]:

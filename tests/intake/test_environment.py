@@ -237,6 +237,20 @@ def test_prose_around_it_and_windows_line_ends_change_nothing() -> None:
     )
 
 
+def test_a_report_that_lost_its_line_ends_is_taken_apart() -> None:
+    text = " ".join(dump("collect-env-old-driver.txt").split("\n")[2:])
+    found = stated(f"Here is my env: {text}")
+    for key in (
+        "torch.version",
+        "torch.cuda_version",
+        "torch.cuda_available",
+        "driver.version",
+        "gpu.names",
+        "os.name",
+    ):
+        assert found[key] == stated(dump("collect-env-old-driver.txt"))[key], key
+
+
 def test_the_first_of_two_equally_good_statements_stands() -> None:
     text = "PyTorch version: 2.1.0+cu118\nPyTorch version: 2.3.0+cu121\n[pip3] torch==2.4.0\n"
     assert stated(text)["torch.version"] == "2.1.0+cu118"
