@@ -7,9 +7,8 @@ confirms one or rules some out.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from gpudoctor.knowledge.catalogue import Catalogue
 from gpudoctor.knowledge.clues import allowed_by_facts, clue_matches
@@ -47,8 +46,7 @@ BRING = (
 )
 
 
-@dataclass(frozen=True)
-class ExplainSettings:
+class ExplainSettings(NamedTuple):
     """What was asked. `status` is empty for `explain-log`; `local` looks at this machine when no evidence is given."""
 
     status: str = ""

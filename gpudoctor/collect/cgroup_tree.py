@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gpudoctor.collect.mountinfo import Mount, read_mounts
 from gpudoctor.collect.parsing import read_clean
@@ -19,8 +19,7 @@ from gpudoctor.model.fact import Reason
 _MAXIMUM_DEPTH = 24
 
 
-@dataclass(frozen=True)
-class Group:
+class Group(NamedTuple):
     """One controller's group: its folders from our own one up to the root of what is visible, and its version."""
 
     version: int
@@ -33,8 +32,7 @@ class Group:
         return self.folders[0]
 
 
-@dataclass(frozen=True)
-class Tree:
+class Tree(NamedTuple):
     """All that /proc/self/cgroup and mountinfo tell. `layout` is `v1`, `v2` or `hybrid`."""
 
     memberships: tuple[tuple[str, frozenset[str], str], ...]

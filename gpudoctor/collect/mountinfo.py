@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from gpudoctor.collect.parsing import read_clean
 from gpudoctor.host.base import Host
@@ -12,8 +12,7 @@ from gpudoctor.host.base import Host
 PATH = "/proc/self/mountinfo"
 
 
-@dataclass(frozen=True)
-class Mount:
+class Mount(NamedTuple):
     """One mount: `root` is the part of the file system that shows at `point`; options of mount and super block."""
 
     root: str

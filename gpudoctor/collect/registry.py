@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import importlib
 import time
-import traceback
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from types import ModuleType
+from typing import NamedTuple
 
 import gpudoctor.collect as package
 from gpudoctor.collect.base import STAGE_FILES
@@ -31,8 +30,7 @@ _TYPES: dict[FactType, tuple[type, ...]] = {
 _TRACEBACK_LIMIT = 1500
 
 
-@dataclass(frozen=True)
-class Collector:
+class Collector(NamedTuple):
     """One collector module. `stage` is `files` or `child`; `specs` are all facts that it may yield."""
 
     name: str
@@ -53,6 +51,8 @@ class Collector:
             missing = error.unknown()
         except Exception as error:  # noqa: BLE001 - whatever breaks in a collector must cost its own facts only
             missing = Unknown(Reason.CRASHED, f"collector bug: {type(error).__name__}: {error}"[:300])
+            import traceback  # costly to load, and seldom needed
+
             problems.append(traceback.format_exc()[-_TRACEBACK_LIMIT:])
         for spec in self.specs:
             facts.setdefault(spec.key, Fact(spec.key, _showable(missing)))

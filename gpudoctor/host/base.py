@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from gpudoctor.model.child import ChildEnd
 from gpudoctor.model.fact import Reason, Unknown
+
+if TYPE_CHECKING:
+    from gpudoctor.model.child import ChildEnd
 
 
 class HostError(Exception):

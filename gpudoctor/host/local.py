@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from gpudoctor.host.base import DiskUse, FileInfo
 from gpudoctor.host.failures import host_error
-from gpudoctor.model.child import ChildEnd
 
 if TYPE_CHECKING:
     from gpudoctor.host.child import Children
+    from gpudoctor.model.child import ChildEnd
 
 DEFAULT_TIMEOUT_SECONDS = 60.0
 READ_BYTES = 65536

@@ -157,7 +157,11 @@ class Catalogue:
         return table
 
     def info(self) -> RulesInfo:
-        """Which rules these are: reads all files."""
+        """Which rules these are: reads all files, once."""
+        return self._info
+
+    @cached_property
+    def _info(self) -> RulesInfo:
         from gpudoctor.model.diagnosis import RulesInfo
 
         try:

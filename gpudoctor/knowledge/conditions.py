@@ -5,8 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from gpudoctor.model.fact import Unknown, Value
 from gpudoctor.model.rule import AllOf, AnyOf, Condition, Operator, Question
@@ -23,8 +22,7 @@ class View(Protocol):
     def __getitem__(self, key: str) -> Value | Unknown: ...
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """A truth value with its grounds: the questions that decided it, and the facts whose absence blocked it."""
 
     truth: Truth

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from gpudoctor.knowledge.fields import Fields, Plain, kind, shown, suggestion
-from gpudoctor.knowledge.regex_safety import danger_of
 from gpudoctor.model.fact import FactSpec, FactType, Reason, Scalar, Value
 from gpudoctor.model.rule import AllOf, AnyOf, Condition, Not, Operator, Question
 from gpudoctor.model.version import Version
@@ -238,6 +237,8 @@ def pattern_problem(pattern: str, flags: int = 0) -> str:
         re.compile(pattern, flags)
     except (re.error, RecursionError, OverflowError) as error:
         return f"{shown(pattern)} is not a valid pattern: {error}"
+    from gpudoctor.knowledge.regex_safety import danger_of  # only untrusted rules are tried, and it is slow to load
+
     danger = danger_of(pattern, flags)
     return f"{shown(pattern)} can become very slow on a long line: {danger}" if danger else ""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from gpudoctor.knowledge.anchors import anchor_is_certain
 from gpudoctor.knowledge.fields import Fields
 from gpudoctor.knowledge.known import NAME_ID, Known, read_id
 from gpudoctor.knowledge.read_condition import ConditionReader, pattern_problem
@@ -94,6 +93,8 @@ def _check_pattern(entry: Fields, pattern: Pattern) -> None:
 
 
 def _check_anchors(entry: Fields, pattern: Pattern) -> None:
+    from gpudoctor.knowledge.anchors import anchor_is_certain
+
     for anchor in pattern.anchors:
         if len(anchor) < _SHORTEST_ANCHOR:
             entry.complain("anchors", f"{anchor!r} is too short to sort lines out")

@@ -7,7 +7,6 @@ words (`error`, `command`); whoever prints the sheet turns them into colours or 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from gpudoctor.model.cause import Actor, Reference, Remedy
@@ -33,8 +32,7 @@ class Piece(NamedTuple):
     style: str = ""
 
 
-@dataclass(frozen=True)
-class Symbols:
+class Symbols(NamedTuple):
     """Marks at the beginning of lines; the word beside each says the same."""
 
     ok: str = "✓"

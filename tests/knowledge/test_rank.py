@@ -150,6 +150,9 @@ def test_facts_alone_need_their_exit_too() -> None:
     assert order(ranked([shm])) == []
     assert order(ranked([shm], "137")) == []
     assert order(ranked([shm], "135")) == ["shm.small"]
+    counted = spoke("mem.oom", exits=("137",), facts_only=True, direct=True)
+    assert order(ranked([counted])) == ["mem.oom"], "a counted kill has one meaning, whatever the exit was"
+    assert order(ranked([counted], "135")) == []
 
 
 @pytest.mark.parametrize(
