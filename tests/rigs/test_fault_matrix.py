@@ -12,7 +12,7 @@ import fault_matrix
 import faults
 from command import Ended
 from fake_driver import FakeDriver
-from fault_matrix import GRACE_SECONDS, Case, Matrix, Tongue, texts
+from fault_matrix import GRACE_SECONDS, Case, Matrix, Tongue, is_said, texts
 
 pytestmark = pytest.mark.rig
 
@@ -61,7 +61,7 @@ def test_a_fault_is_named_in_a_whole_report(cases: dict[str, Case], matrix: Matr
     assert ended.seconds < case.timeout + GRACE_SECONDS
     said = list(texts(ended.document))
     for words in case.said:
-        assert any(words in text for text in said), words
+        assert any(is_said(words, text) for text in said), words
     if case.kind == "error code" and "gpus" in case.settings and case.count > 1:
         every_gpu_says_its_own(case, ended)
     if case.kind == "one GPU of eight lost":

@@ -40,6 +40,15 @@ EVERY_FUNCTION = (*NVML_MACHINE, *CUDA_MACHINE, *DEVICE, *PAIR, *WORDS)
 FEW_NVML_CODES = (3, 9, 999)
 FEW_CUDA_CODES = (3, 100, 999)
 
+# Not even asked where the function before them is missing.
+DEPENDENT = (
+    "nvmlDeviceGetNvLinkErrorCounter",
+    "nvmlDeviceGetMaxMigDeviceCount",
+    "nvmlDeviceGetMigDeviceHandleByIndex",
+)
+# Between two parts of what must be said in one text; a version of the function's name may stand there.
+AND_THEN = "\0"
+
 # What torch's own way to die must leave in the report.
 TORCH_SAID = {
     "segfault": ("SIGSEGV",),
@@ -80,6 +89,11 @@ class Case:
     def sleeps(self) -> bool:
         """Whether the run is mostly waiting for something that hangs."""
         return self.timeout == HANG_TIMEOUT_SECONDS
+
+
+def is_said(words: str, text: str) -> bool:
+    """Whether a text holds what must be said."""
+    return all(part in text for part in words.split(AND_THEN))
 
 
 class Tongue:
@@ -165,7 +179,11 @@ def deaths() -> Iterator[Case]:
     """Every function dying, hanging and missing. What concerns single GPUs dies on three of them in one run, each in
     another function, and a driver may lack many functions at once."""
     for function in EVERY_FUNCTION:
-        rich = {"gpus": 2, **faults.RICH, **({"fail.cuInit": 999} if function in WORDS else {})}
+        rich = {
+            "gpus": 3 if function in PAIR else 2,
+            **faults.RICH,
+            **({"fail.cuInit": 999} if function in WORDS else {}),
+        }
         hang = {**rich, f"{of_gpu(function)}hang.{function}": 3600}
         said = (stem(function), "had not returned")
         yield Case(f"{function}-hang", "hang", hang, said=said, timeout=HANG_TIMEOUT_SECONDS)
@@ -176,17 +194,19 @@ def deaths() -> Iterator[Case]:
             yield Case(f"{function}-missing", "missing symbol", rich, without=(function,), said=lacks)
     for group in _groups(DEVICE, 3):
         sick = {f"gpu{gpu}.segv.{function}": 1 for gpu, function in enumerate(group, start=1)}
-        said = tuple(f"{stem(function)} for GPU {gpu} died of SIGSEGV" for gpu, function in enumerate(group, start=1))
+        said = tuple(
+            f"{stem(function)}{AND_THEN} for GPU {gpu} died of SIGSEGV" for gpu, function in enumerate(group, start=1)
+        )
         settings = {"gpus": 4, **faults.RICH, **sick}
         yield Case(f"{group[0]}-segv", "segfault", settings, said=said, count=len(group))
-    for group in _groups(tuple(name for name in DEVICE if name not in (faults.NVML_HANDLE, faults.CUDA_HANDLE)), 8):
+    alone = (faults.NVML_HANDLE, faults.CUDA_HANDLE, *DEPENDENT)
+    for group in _groups(tuple(name for name in DEVICE if name not in alone), 8):
         lacks = tuple(_lacking(function) for function in group if not has_another_way(function) and costs(function))
         settings = {"gpus": 2, **faults.RICH}
         yield Case(f"{group[0]}-missing", "missing symbol", settings, without=group, said=lacks, count=len(group))
-    for function in (faults.NVML_HANDLE, faults.CUDA_HANDLE):
-        yield Case(
-            f"{function}-missing", "missing symbol", {"gpus": 2}, without=(function,), said=(_lacking(function),)
-        )
+    for function in alone:
+        settings = {"gpus": 2, **faults.RICH}
+        yield Case(f"{function}-missing", "missing symbol", settings, without=(function,), said=(_lacking(function),))
 
 
 def _lacking(function: str) -> str:
@@ -296,6 +316,6 @@ def _said(case: Case, ended: Ended) -> tuple[str, str]:
         document = ended.document
     except AssertionError:
         return "no report", ended.errors.strip()[-110:]
-    wanted: Callable[[str], bool] = lambda text: bool(case.said) and case.said[0] in text  # noqa: E731
+    wanted: Callable[[str], bool] = lambda text: bool(case.said) and is_said(case.said[0], text)  # noqa: E731
     lines = [line for text in texts(document["facts"]) if wanted(text) for line in text.splitlines() if wanted(line)]
     return document["summary"]["verdict"], (lines or ["nothing is lost by it"])[0]
