@@ -92,8 +92,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except UsageError as error:
         return report_failure(given, Exit.USAGE, str(error))
     except (ExaminationError, RulesError) as error:
-        code = Exit.NOT_EXAMINED if isinstance(error, ExaminationError) else Exit.INTERNAL
-        return report_failure(given, code, str(error))
+        return report_failure(given, _code_of(error, given), str(error))
     except GpudoctorError as error:
         return report_failure(given, Exit.INTERNAL, str(error))
     except (KeyboardInterrupt, click.Abort):
@@ -108,6 +107,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
         if isinstance(error, OSError) and error.errno in NO_ROOM:
             return report_failure(given, Exit.NOT_EXAMINED, f"The system gives gpudoctor no room to work: {error}.")
         return report_failure(given, Exit.INTERNAL, _bug_text(error))
+
+
+def _code_of(error: GpudoctorError, given: Sequence[str]) -> Exit:
+    if isinstance(error, ExaminationError):
+        return Exit.NOT_EXAMINED
+    # Broken rules that the user added are the user's to mend; broken rules of ours are our bug.
+    added = any(argument == "--rules" or argument.startswith("--rules=") for argument in given)
+    return Exit.USAGE if added else Exit.INTERNAL
 
 
 def _usage_line(error: click.ClickException) -> str:

@@ -106,12 +106,11 @@ def rank(
         # What holds of every such container is evidence only together with its exit; a text, or a fact with one
         # meaning, says something by itself.
         with_exit = fits and bool(statuses or not match.signature.exits)
-        if role is Role.AGAINST:
-            if with_exit:
-                against.setdefault(match.signature.cause, []).append(match)
-        elif role in (Role.ROOT, Role.SYMPTOM):
-            if match.signature.patterns or with_exit or (fits and match.signature.direct):
-                _add_match(suspects, match, fits)
+        speaks = bool(match.signature.patterns) or with_exit or (fits and match.signature.direct)
+        if role is Role.AGAINST and with_exit:
+            against.setdefault(match.signature.cause, []).append(match)
+        elif role in (Role.ROOT, Role.SYMPTOM) and speaks:
+            _add_match(suspects, match, fits)
     for entry in _telling(stated):
         _add_candidates(suspects, entry.meaning, SYMPTOM if entry.status.signal else BASE, entry.match)
     _add_candidates(suspects, meaning, BASE, None)
