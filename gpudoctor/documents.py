@@ -38,11 +38,12 @@ NOT_TOLD = Unknown(Reason.NO_DATA, "the text does not tell")
 
 @dataclass(frozen=True)
 class Pasted:
-    """What was read of a text: the document with all that it states, and how the reading went."""
+    """What was read of a text: the document with all that it states, whether that is anything, how the reading went."""
 
     document: Document
     facts: Facts
     runs: tuple[Run, ...]
+    tells: bool
 
 
 def judge_text(
@@ -52,6 +53,10 @@ def judge_text(
     progress(f"reading {name}")
     catalogue = Catalogue(find_rules(settings.rules), known_specs())
     pasted = read_pasted(name, data, triggers_of(catalogue), settings.expect_gpus)
+    if not pasted.tells and not _matches(catalogue, pasted.document, pasted.facts):
+        # Without this a wrong file would end with 0, which a pipeline takes for "nothing wrong".
+        shown = "Standard input" if name == "-" else name
+        raise ExaminationError(f"{shown} holds nothing that gpudoctor understands; nothing was judged.")
     progress("judging")
 
     def complete(facts: Facts, found: list[Finding]) -> list[Finding]:
@@ -127,10 +132,11 @@ def read_pasted(name: str, data: bytes, triggers: Triggers, expect_gpus: str = "
         facts = (*pasted, *(fact for fact in own if fact.key not in known))
         document = replace(document, lines=document.lines + more, facts=facts)
     facts_found = [fact for fact in facts_of([document]).items_sorted() if fact.key != "expect.gpus"]
+    tells = any(fact.key != "core_files.count" for fact in facts_found)  # every program counts as one
     given = [Fact("expect.gpus", expect_gpus)]
     if all(fact.key != DRIVER for fact in facts_found):
         given.append(Fact(DRIVER, NOT_TOLD))  # else it would be concluded that there is none
-    return Pasted(document, Facts([*facts_found, *given]), (_run(document, notes),))
+    return Pasted(document, Facts([*facts_found, *given]), (_run(document, notes),), tells)
 
 
 def _chunks(data: bytes) -> Sequence[bytes]:

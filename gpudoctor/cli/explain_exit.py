@@ -14,6 +14,7 @@ from gpudoctor.cli.explain_output import write_explained
 from gpudoctor.cli.options import color_option, json_option, output_option, redact_option, rules_option
 from gpudoctor.cli.progress import progress_line
 from gpudoctor.explain import ExplainSettings, explain_exit
+from gpudoctor.model.exit_status import ExitStatus
 
 
 @click.command("explain-exit", short_help="Explain how a job ended.", context_settings={"ignore_unknown_options": True})
@@ -32,8 +33,9 @@ def command(**given: Any) -> int:
     EVIDENCE is any mix of files, recognised by content (see explain-log); `-` is standard input.
     Without EVIDENCE, run it inside the container where it happened, and it looks for what the crash left there.
     """
+    # An empty code (an unset variable of a script) would pass for "no status was given", which explain-log allows.
     settings = ExplainSettings(
-        status=given["code"],
+        status=given["code"] if given["code"].strip() else ExitStatus.parse(given["code"]).given,
         evidence=given["evidence"],
         local=not given["no_local"],
         rules=tuple(Path(folder) for folder in given["rules"]),

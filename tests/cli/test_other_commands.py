@@ -45,6 +45,11 @@ def test_explain_exit_of_a_negative_status(run) -> None:
     assert run("explain-exit", "--no-local", "-11").code == 0
 
 
+@pytest.mark.parametrize("code", ["", " "])
+def test_an_empty_status_is_a_wrong_command_line(run, code: str) -> None:
+    assert run("explain-exit", "--no-local", code).code == Exit.USAGE
+
+
 def test_nothing_failed(run) -> None:
     assert run("explain-exit", "--no-local", "0").code == 0
 
