@@ -80,8 +80,6 @@ class Client:
             if not versions[package]:
                 troubles.append(f"{package}: pip lists no versions")
             for version in asked:
-                if versions[package] and version not in versions[package]:
-                    continue
                 python = pythons.get((package, version), "3.11")
                 read = self._refused if package in PINNING else self._release
                 found = read(package, version, python)

@@ -19,6 +19,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+JUDGE = """
+from gpudoctor.diagnose import judge_again
+from gpudoctor.model.diagnosis import Target
+from gpudoctor.model.fact import Fact, Facts
+facts = Facts([Fact("expect.gpus", "any"), Fact("gpu.count", 1), Fact("torch.installed", True)])
+judge_again(facts, (), Target("document", "", ""))
+"""
+
 
 @dataclass(frozen=True)
 class Case:
@@ -58,6 +66,7 @@ def cases(python: str, runs: int) -> list[Case]:
         Case("explain-exit 139", [doctor, "explain-exit", "139"], bare, 6.0, runs),
         Case("explain memory.shm_too_small", [doctor, "explain", "memory.shm_too_small"], bare, 6.0, runs),
     ]
+    found.append(Case("load all rules, judge one machine", [python, "-c", JUDGE], bare, 4.0, runs))
     if importlib.util.find_spec("torch"):
         torch = [python, "-c", "import torch"]
         found.append(

@@ -20,8 +20,8 @@ from machines import ABSENT, BARE, CPU_TORCH, JETSON, UNAVAILABLE, UNSET, machin
 
 DRIVER_CUDA = {
     "450": "11.0", "470": "11.4", "510": "11.6", "515": "11.7", "520": "11.8", "525": "12.0", "530": "12.1",
-    "535": "12.2", "545": "12.3", "550": "12.4", "555": "12.5", "560": "12.6", "565": "12.7", "570": "12.8", "575": "12.9",
-    "580": "13.0", "590": "13.1", "595": "13.2", "610": "13.3", "615": "13.4",
+    "535": "12.2", "545": "12.3", "550": "12.4", "555": "12.5", "560": "12.6", "565": "12.7", "570": "12.8",
+    "575": "12.9", "580": "13.0", "590": "13.1", "595": "13.2", "610": "13.3", "615": "13.4",
 }  # fmt: skip
 # GPU, its compute capability, how many, driver, torch, Python, and what else is to be said.
 LINUX = """
@@ -137,7 +137,7 @@ def others() -> dict[str, dict[str, Any]]:
         "WSL2": wsl(),
         "WSL2 with a new torch": {**wsl(), **build("2.14.1+cu126", "x86_64")},
         "Jetson": JETSON,
-        "the build without CUDA on purpose": {**h100, **CPU_TORCH, "torch.version": "2.12.1+cpu", "expect.gpus": "none"},
+        "without CUDA on purpose": {**h100, **CPU_TORCH, "torch.version": "2.12.1+cpu", "expect.gpus": "none"},
         "a container of eight": {
             **h100,
             "container.kind": "docker",
