@@ -230,7 +230,7 @@ def losses() -> Iterator[Case]:
     for place, function in enumerate(names):
         lost = {f"gpu3.fail.{name}": LOST for name in names[place:]}
         said = ("GPU is lost", "gpu:3")
-        yield Case(f"{function}-lost", "one GPU of eight lost", {"gpus": 8, **lost}, said=said)
+        yield Case(f"{function}-lost", "one GPU of eight lost", {"gpus": 8, **faults.RICH, **lost}, said=said)
 
 
 def sick_torches() -> Iterator[Case]:
