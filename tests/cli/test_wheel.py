@@ -8,6 +8,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+
 from commands import document_of_failure, recorded
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "choosing-a-wheel.md"
