@@ -7,7 +7,7 @@ Signal numbers are those of Linux on x86-64 and aarch64, which agree.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gpudoctor.model.errors import UsageError
 
@@ -62,7 +62,7 @@ class ExitStatus:
     def parse(cls, text: str) -> ExitStatus:
         """Read any of the accepted spellings; UsageError lists them when it is none."""
         given = text.strip()
-        for read in (_signal_name, _slurm_pair, _windows, _decimal, _reason):
+        for read in (_signal_name, _slurm_pair, _windows, _decimal, _reason, _sentence):
             status = read(given)
             if status is not None:
                 return status
@@ -146,6 +146,30 @@ def _reason(given: str) -> ExitStatus | None:
     code = {"OOMKilled": 137, "Completed": 0}.get(reason)
     signal = "SIGKILL" if reason == "OOMKilled" else ""
     return ExitStatus(given, code, signal, False, reason, "slurm" if slurm else "kubernetes")
+
+
+_WORDS = {
+    "killed": "SIGKILL",
+    "segmentation fault": "SIGSEGV",
+    "aborted": "SIGABRT",
+    "bus error": "SIGBUS",
+    "illegal instruction": "SIGILL",
+    "floating point exception": "SIGFPE",
+}
+
+
+def _sentence(given: str) -> ExitStatus | None:
+    """What people copy from a terminal: `exited with code 137`, `Exited (137) 5 minutes ago`, `signal 9`, `Killed`."""
+    text = given.lower().split("(core dumped)")[0].strip(" .:")
+    name = _WORDS.get(text, "")
+    if name:
+        return ExitStatus(given, 128 + signal_number(name), name, True)
+    number = re.search(r"\bsignal[ :=]{0,3}(\d{1,2})\b", text)
+    if number and signal_name(int(number[1])):
+        return ExitStatus(given, 128 + int(number[1]), signal_name(int(number[1])), True)
+    code = re.search(r"\b(?:exit|exited|status|code|exitcode)\b[^\d-]{0,20}(-?\d{1,3})\b", text)
+    status = _decimal(code[1]) if code else None
+    return None if status is None else replace(status, given=given)
 
 
 @dataclass(frozen=True)

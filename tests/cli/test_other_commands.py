@@ -163,12 +163,23 @@ def test_the_documented_exit_codes_are_the_ones_there_are() -> None:
         (0, ("check", "--from", recorded("mig"))),
         (1, ("check", "--from", SICK)),
         (2, ("check", "--expect-gpus", "many")),
-        (3, ("check", "--rules", "rules", "--from", SICK)),
+        (2, ("check", "--rules", "rules", "--from", SICK)),
         (4, ("check", "--from", "/no/such/machine")),
     ],
 )
-def test_each_documented_exit_code_occurs(run, tmp_path: Path, code: int, arguments: tuple[str, ...]) -> None:
+def test_the_codes_of_answers_and_of_wrong_input(run, tmp_path: Path, code: int, arguments: tuple[str, ...]) -> None:
     (tmp_path / "rules" / "checks" / "mine").mkdir(parents=True)
     (tmp_path / "rules" / "checks" / "mine" / "broken.toml").write_text("not toml")
     assert run(*arguments).code == code
     assert code in documented_codes()
+
+
+def test_what_keeps_gpudoctor_itself_from_running_ends_with_3(run, tmp_path: Path) -> None:
+    broken = "import gpudoctor.knowledge.source as s\ndef find_rules(*_): raise RuntimeError('made to fail')\n"
+    (tmp_path / "sitecustomize.py").write_text(broken + "s.find_rules = find_rules\n")
+    ended = run("check", "--json", "--from", SICK, env={"PYTHONPATH": str(tmp_path)})
+    assert ended.code == 3
+    assert 3 in documented_codes()
+    assert json.loads(ended.out)["error"]["kind"] == "internal"
+    assert "made to fail" in ended.err
+    assert "Traceback" not in ended.err
