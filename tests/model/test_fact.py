@@ -15,9 +15,9 @@ def test_a_key_that_nobody_yielded_is_unknown_and_not_there() -> None:
 
 
 def test_a_key_given_twice_is_an_error() -> None:
-    with pytest.raises(ValueError, match="gpu.count"):
+    with pytest.raises(ValueError, match=r"gpu\.count"):
         Facts([Fact("gpu.count", 2), Fact("gpu.count", 2)])
-    with pytest.raises(ValueError, match="gpu.count"):
+    with pytest.raises(ValueError, match=r"gpu\.count"):
         Facts([Fact("gpu.count", 2)]).merged([Fact("gpu.count", 3)])
 
 
