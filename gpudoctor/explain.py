@@ -7,7 +7,6 @@ confirms one or rules some out.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from gpudoctor.knowledge.catalogue import Catalogue
@@ -25,6 +24,8 @@ from gpudoctor.model.fact import Facts, FactSpec, FactType
 from gpudoctor.model.signature import Role
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from gpudoctor.intake.scan import Triggers
 
 NO_FAILURE = "benign.no_failure"

@@ -11,7 +11,6 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TextIO
 
 from gpudoctor._version import VERSION
@@ -79,6 +78,8 @@ def output_stream(path: str | None) -> Iterator[TextIO]:
 
 def write_file(path: str, text: str) -> None:
     """Write a whole file or nothing; UsageError says why it cannot be."""
+    from pathlib import Path  # costly to load, and most answers go to standard output
+
     partial = Path(f"{path}.part-{os.getpid()}")
     try:
         with partial.open("x", encoding="utf-8", errors="backslashreplace") as stream:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gpudoctor.cli.output import colour_wanted, columns
 from gpudoctor.knowledge.catalogue import Catalogue
@@ -16,6 +15,9 @@ from gpudoctor.model.errors import UsageError
 from gpudoctor.model.exit_status import ExitStatus
 from gpudoctor.model.fact import Unknown
 from gpudoctor.report.explain_text import cause_page, check_page, exit_page, table_page
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 WIDEST = 100
 
@@ -48,7 +50,12 @@ def style(no_color: bool) -> dict[str, Any]:
 
 def look_up(name: str, no_color: bool, rules: Sequence[str] = ()) -> str:
     """The page for one name, as standard output can show it."""
-    return page(Catalogue(find_rules(tuple(Path(folder) for folder in rules))), name.strip(), style(no_color))
+    folders: tuple[Path, ...] = ()
+    if rules:
+        from pathlib import Path as Folder
+
+        folders = tuple(Folder(folder) for folder in rules)
+    return page(Catalogue(find_rules(folders)), name.strip(), style(no_color))
 
 
 def page(catalogue: Catalogue, name: str, how: dict[str, Any]) -> str:

@@ -12,8 +12,10 @@ import os
 import sys
 import zlib
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SECTIONS = ("causes", "chains", "checks", "exits", "signatures", "tables")
 NESTED = ("causes", "checks", "signatures")
@@ -32,8 +34,8 @@ def rule_paths(root: Path, section: str) -> list[str]:
     found = []
     for folder, folders, names in os.walk(root / section):
         folders.sort()
-        rules = [Path(folder) / name for name in names if name.endswith(".toml") and not name.startswith(".")]
-        found += [path.relative_to(root).as_posix() for path in rules]
+        rules = [name for name in names if name.endswith(".toml") and not name.startswith(".")]
+        found += [os.path.relpath(os.path.join(folder, name), root).replace(os.sep, "/") for name in rules]
         if len(found) > _MOST_FILES:
             raise ValueError(f"{root / section} holds more than {_MOST_FILES} files")
     return sorted(found)

@@ -6,9 +6,9 @@ one by one where they lie as TOML, so that naming one cause does not cost readin
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from gpudoctor.knowledge.compile import (
     NESTED,
@@ -24,7 +24,10 @@ from gpudoctor.knowledge.compile import (
 )
 from gpudoctor.model.errors import RulesError, UsageError
 
-_PACKAGE = Path(__file__).resolve().parents[1]
+if TYPE_CHECKING:
+    from pathlib import Path  # at run time only where a folder of TOML files is read: loading it takes its time
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 
 
 class RuleFile(NamedTuple):
@@ -109,11 +112,14 @@ class PackedTree:
         self.label = label
         self.trusted = trusted
         self._packed = Packed(raw)
+        self._paths: dict[str, list[str]] = {}
         self._read: dict[str, RuleData] = {}
 
     def paths(self, section: str) -> Sequence[str]:
         """See Tree."""
-        return [path for path in self._packed.paths() if path.startswith(section + "/")]
+        if section not in self._paths:
+            self._paths[section] = [path for path in self._packed.paths() if path.startswith(section + "/")]
+        return self._paths[section]
 
     def read(self, path: str) -> RuleData:
         """See Tree."""
@@ -139,10 +145,13 @@ class RulesSource:
 
     def __init__(self, trees: Sequence[Tree]) -> None:
         self.trees = tuple(trees)
+        self._ids: dict[str, frozenset[str]] = {}
 
     def ids(self, section: str) -> frozenset[str]:
         """The ids of a section, taken from the file names alone."""
-        return frozenset(id_of(path) for tree in self.trees for path in tree.paths(section))
+        if section not in self._ids:
+            self._ids[section] = frozenset(id_of(path) for tree in self.trees for path in tree.paths(section))
+        return self._ids[section]
 
     def files(self, section: str, problems: list[str], folder: str = "") -> Iterator[RuleFile]:
         """The files of a section, or of one folder of it; those that cannot be read go to `problems`."""
@@ -233,12 +242,16 @@ def added_tree(path: Path) -> TomlTree:
 
 
 def _built_in() -> Tree:
-    installed, checkout = _PACKAGE / "_rules", _PACKAGE.parent / "rules"
+    installed = os.path.join(_PACKAGE, "_rules")
+    checkout = os.path.join(os.path.dirname(_PACKAGE), "rules")
     try:
-        return PackedTree((installed / PACKED_NAME).read_bytes(), "rules", trusted=True)
+        with open(os.path.join(installed, PACKED_NAME), "rb") as packed:
+            return PackedTree(packed.read(), "rules", trusted=True)
     except (OSError, ValueError, KeyError, TypeError):
         pass  # a checkout, or files that somebody changed: the TOML files speak for themselves
-    for place in (installed, checkout):
+    from pathlib import Path
+
+    for place in (Path(installed), Path(checkout)):
         if any((place / section).is_dir() for section in ("causes", "tables")):
             return TomlTree(place, "rules", trusted=True)
     raise RulesError([f"gpudoctor's own rules are missing: looked in {installed} and {checkout}; install it again"])
