@@ -71,7 +71,7 @@ class CheckOptions:
     show_default=True,
     help="How much to prove by doing; torch is examined in any case.",
 )
-@click.option("--no-probes", "probes", flag_value="none", help="The same as --probes none.")
+@click.option("--no-probes", is_flag=True, help="The same as --probes none.")
 @click.option(
     "--expect-gpus", metavar="N|none|any", default="any", show_default=True, help="How many GPUs should be here."
 )
@@ -92,6 +92,9 @@ def command(**given: Any) -> int:
 
     Exit code 0: judged, nothing at or above --fail-on. 1: something is. 4: it could not be examined.
     """
+    # Two options for one value behave differently from one Click to the next, so the flag is put in here.
+    if given.pop("no_probes"):
+        given["probes"] = "none"
     return run(CheckOptions(**given))
 
 
