@@ -159,7 +159,7 @@ def test_rules_that_cannot_be_read_are_named(run, tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "cause.toml").write_text("id = 3\n")
     ended = run("check", "--json", "--rules", str(tmp_path / "rules"), "--from", recorded(HEALTHY))
-    assert "cause.toml" in document_of_failure(ended, "internal", 3)
+    assert "cause.toml" in document_of_failure(ended, "usage", 2)
 
 
 def test_interrupting_ends_everything(command, tmp_path: Path) -> None:
