@@ -10,7 +10,7 @@ import pytest
 
 SCRIPTS = sorted((Path(__file__).resolve().parents[2] / "gpudoctor" / "probe" / "scripts").glob("*.py"))
 STDLIB = set(
-    "__future__ ast collections ctypes faulthandler functools importlib json linecache os re select signal socket sys "
+    "__future__ ast collections ctypes faulthandler functools importlib json linecache os platform re select signal socket sys "
     "time traceback types typing warnings threading tempfile struct math random".split()
 )
 
