@@ -114,7 +114,7 @@ def host_mounts() -> tuple[str, ...]:
 
 
 def image(files: Sequence[str]) -> bytes:
-    """A root file system as a tar: busybox, and these static programs under /work."""
+    """A root file system as a tar: busybox, and these static programs under /job."""
     data = io.BytesIO()
     with tarfile.open(fileobj=data, mode="w") as tar:
         for folder in FOLDERS:
