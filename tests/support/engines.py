@@ -32,7 +32,7 @@ ALWAYS = ("--network", "none", "--ulimit", "nofile=1024:1024")
 START_SECONDS = 30.0
 LONGEST = 60.0
 BUSYBOX = ("sh", "sleep", "true", "cat", "id")
-FOLDERS = ("proc", "sys", "dev", "etc", "tmp", "run", "usr", "usr/bin", "usr/lib", "usr/lib64", "sbin", "work")
+FOLDERS = ("proc", "sys", "dev", "etc", "tmp", "run", "usr", "usr/bin", "usr/lib", "usr/lib64", "sbin", "job")
 # No link for sbin: engines put their init there, and /usr is mounted over.
 LINKS = {"bin": "usr/bin", "lib": "usr/lib", "lib64": "usr/lib64"}
 
@@ -128,13 +128,13 @@ def image(files: Sequence[str]) -> bytes:
             tar.addfile(entry)
         tar.add(Path(needed("busybox")[0]).resolve(), "usr/bin/busybox")
         for file in files:
-            tar.add(file, f"work/{Path(file).name}")
+            tar.add(file, f"job/{Path(file).name}")
         scripts = {"windows.sh": (b"#!/bin/sh\r\necho hello\r\n", 0o755), "closed.sh": (b"#!/bin/sh\n", 0o644)}
         machine = bytearray(Path(files[0]).read_bytes()) if files else bytearray()
         machine[18:20] = b"\xb7\x00"  # e_machine of ELF: aarch64
         scripts["foreign"] = (bytes(machine), 0o755)
         for name, (content, mode) in scripts.items():
-            entry = tarfile.TarInfo(f"work/{name}")
+            entry = tarfile.TarInfo(f"job/{name}")
             entry.size, entry.mode = len(content), mode
             tar.addfile(entry, io.BytesIO(content))
     return data.getvalue()
