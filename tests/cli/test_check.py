@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -168,7 +169,9 @@ def test_interrupting_ends_everything(command, tmp_path: Path) -> None:
     (folder / "__init__.py").write_text(f"import time; open({str(begun)!r}, 'w').close(); time.sleep(600)")
     env = surroundings({"PYTHONPATH": str(folder.parent), "GPUDOCTOR_TEST_MARK": str(tmp_path)})
     with (tmp_path / "out").open("wb") as out:
-        child = subprocess.Popen([*command, "check", "--json"], stdout=out, env=env, cwd="/")
+        # A suite that runs in the background hands an ignored SIGINT down, and what is ignored stays ignored.
+        heeding = functools.partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+        child = subprocess.Popen([*command, "check", "--json"], stdout=out, env=env, cwd="/", preexec_fn=heeding)
         while not begun.exists() and child.poll() is None:
             time.sleep(0.05)
         child.send_signal(signal.SIGINT)
