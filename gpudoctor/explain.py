@@ -18,7 +18,7 @@ from gpudoctor.knowledge.source import find_rules
 from gpudoctor.model.document import KINDS, Document
 from gpudoctor.model.errors import UsageError
 from gpudoctor.model.evidence import Evidence
-from gpudoctor.model.exit_status import ExitMeaning, ExitStatus
+from gpudoctor.model.exit_status import ExitStatus
 from gpudoctor.model.explanation import Explained, Explanation, Likelihood, RuledOut, Verdict
 from gpudoctor.model.fact import Facts, FactSpec, FactType
 from gpudoctor.model.signature import Role
@@ -248,9 +248,4 @@ def known_specs() -> dict[str, FactSpec]:
     return {**intake_specs(), **machine_specs()}
 
 
-def meaning_of(catalogue: Catalogue, status: ExitStatus) -> ExitMeaning | None:
-    """The entry of the exit table, for pages."""
-    return catalogue.exit_for(status)
-
-
-__all__ = ["ExplainSettings", "compose", "explain_documents", "explain_exit", "meaning_of", "under"]
+__all__ = ["ExplainSettings", "compose", "explain_documents", "explain_exit", "under"]

@@ -122,15 +122,6 @@ def columns(stream: TextIO | None) -> int:
         return 100
 
 
-def can_encode(stream: TextIO | None, sample: str) -> bool:
-    """Whether the stream's encoding has these characters."""
-    try:
-        sample.encode(getattr(stream, "encoding", None) or "ascii")
-    except (UnicodeError, LookupError):
-        return False
-    return True
-
-
 def _encodable(text: str, stream: TextIO) -> str:
     encoding = getattr(stream, "encoding", None) or "ascii"
     return text.encode(encoding, "backslashreplace").decode(encoding, "replace")

@@ -50,12 +50,15 @@ def style(no_color: bool) -> dict[str, Any]:
 
 def look_up(name: str, no_color: bool, rules: Sequence[str] = ()) -> str:
     """The page for one name, as standard output can show it."""
-    folders: tuple[Path, ...] = ()
-    if rules:
-        from pathlib import Path as Folder
+    return page(Catalogue(find_rules(_folders(rules))), name.strip(), style(no_color))
 
-        folders = tuple(Folder(folder) for folder in rules)
-    return page(Catalogue(find_rules(folders)), name.strip(), style(no_color))
+
+def _folders(rules: Sequence[str]) -> tuple[Path, ...]:
+    if not rules:
+        return ()  # the usual case, which need not load pathlib
+    import pathlib
+
+    return tuple(pathlib.Path(folder) for folder in rules)
 
 
 def page(catalogue: Catalogue, name: str, how: dict[str, Any]) -> str:
