@@ -30,6 +30,8 @@ DIE_IN_ALL_WAYS = {
     *("nvmlSystemGetDriverVersion", "nvmlDeviceGetHandleByIndex_v2", "nvmlDeviceGetMemoryInfo"),
     *("nvmlDeviceGetNvLinkState", "nvmlDeviceGetUUID", "nvmlDeviceGetTotalEccErrors", "cuDeviceGet", "cuDeviceGetName"),
 }
+# Fields that the fake driver has only where they are set.
+UNASKED = {"gpu.recovery_actions", "gpu.temperature_memory_celsius"}
 HANG_LIMIT = 0.25  # seconds; nothing in the fake driver takes as long unless it hangs
 NOT_ABOUT_FAULTS = {
     "nvml.sick_calls",
@@ -196,7 +198,7 @@ def test_a_refusal_between_two_gpus(examine: Examine, function: str, keys: tuple
     facts = examine(nvml, {"gpus": 3, f"gpu1.fail.{function}": code})
     for key in keys:
         assert [isinstance(element, Unknown) for element in facts[key]] == [False, False, True]
-    assert lost(facts) <= {"gpu.recovery_actions"}
+    assert lost(facts) <= UNASKED
 
 
 @pytest.mark.parametrize("fault", faults.deaths(("segv",)), ids=lambda fault: fault.id)
@@ -243,14 +245,14 @@ def test_a_function_that_kills_on_every_gpu_is_left_out_after_two_deaths(examine
     facts = examine(nvml, {"gpus": 8, "segv.nvmlDeviceGetTemperature": 1})
     assert len(facts["nvml.sick_calls"]) == 2
     assert all(isinstance(element, Unknown) for element in facts["gpu.temperature_celsius"])
-    assert lost(facts, 7) == {"gpu.temperature_celsius", "gpu.recovery_actions"}
+    assert lost(facts, 7) == {"gpu.temperature_celsius", *UNASKED}
 
 
 def test_a_gpu_on_which_everything_hangs_is_left_out_after_two_hangs(examine: Examine) -> None:
     hanging = {f"gpu5.hang.{function}": 3600 for function in faults.NVML_DEVICE}
     facts = examine(nvml, {"gpus": 8, **hanging})
     assert len(facts["nvml.sick_calls"]) == 2
-    assert lost(facts, 4) == {"gpu.recovery_actions"}
+    assert lost(facts, 4) == UNASKED
     assert lost(facts, 5) == per_device(nvml)
 
 
@@ -336,6 +338,15 @@ def test_a_library_that_floods_standard_output(examine: Examine) -> None:
         ({"fabric.state": 2}, "gpu.fabric_states", ("in_progress",)),
         ({"fabric.health": "0x11"}, "gpu.fabric_health", ("degraded_bandwidth,route_unhealthy",)),
         ({"field230": 2}, "gpu.recovery_actions", ("node_reboot",)),
+        ({"field82": 61}, "gpu.temperature_memory_celsius", (61,)),
+        ({"sram.u": 5}, "gpu.sram_uncorrected", (5,)),
+        ({"sram.exceeded": 1}, "gpu.sram_threshold_exceeded", (True,)),
+        ({"repair.channel": 1}, "gpu.channel_repair_pending", (True,)),
+        ({"repair.tpc": 1}, "gpu.tpc_repair_pending", (True,)),
+        ({"fan": 78}, "gpu.fan_percent", (78,)),
+        ({"bar1": 268435456}, "gpu.bar1_total_bytes", (268435456,)),
+        ({"bar1.used": 4096}, "gpu.bar1_used_bytes", (4096,)),
+        ({"c2c": 1}, "gpu.c2c_enabled", (True,)),
         ({"mig": 1, "mig.devices": 3}, "gpu.mig_device_counts", (3,)),
         ({"computemode": 2}, "gpu.compute_modes", ("prohibited",)),
         ({"procs": "77:5000,78:6000"}, "gpu.process_memory_bytes", (11000,)),

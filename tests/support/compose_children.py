@@ -18,8 +18,8 @@ from gpudoctor.collect import libcuda, nvml
 from gpudoctor.host.local import LocalHost
 from gpudoctor.model.child import ChildEnd
 
-SETTINGS = "serial=na;vbios=96.00.74.00.01"
-GEFORCE = "ecc=na;retired=na;remap=na;nvlinks=0;mig=na;fabric.state=na;serial=na;gsp=na"
+SETTINGS = "serial=na;vbios=96.00.74.00.01;fan=na"
+GEFORCE = "ecc=na;retired=na;remap=na;nvlinks=0;mig=na;fabric.state=na;serial=na;gsp=na;sram=na;repair=na;c2c=na;fan=31"
 COLLECTORS = {"nvml": nvml, "libcuda": libcuda}
 SONAMES = {"nvml": "libnvidia-ml.so.1", "libcuda": "libcuda.so.1"}
 

@@ -29,7 +29,7 @@ CUDA_NAMES = {
     999: "CUDA_ERROR_UNKNOWN",
 }
 # The settings that make every function below worth calling: a GPU with MIG devices, a link that is up, a fabric.
-RICH = {"mig": 1, "mig.devices": 2, "field230": 0, "fabric.state": 3, "procs": "4242:1048576"}
+RICH = {"mig": 1, "mig.devices": 2, "field230": 0, "field82": 47, "fabric.state": 3, "procs": "4242:1048576"}
 
 NVML_SYSTEM: dict[str, tuple[str, ...]] = {
     "nvmlSystemGetDriverVersion": ("nvml.driver_version",),
@@ -85,7 +85,12 @@ NVML_DEVICE: dict[str, tuple[str, ...]] = {
     "nvmlDeviceGetNvLinkState": ("gpu.nvlinks_active", "gpu.nvlinks_inactive", "gpu.nvlink_errors"),
     "nvmlDeviceGetNvLinkErrorCounter": ("gpu.nvlink_errors",),
     "nvmlDeviceGetGpuFabricInfoV": ("gpu.fabric_states", "gpu.fabric_status_codes", "gpu.fabric_health"),
-    "nvmlDeviceGetFieldValues": ("gpu.recovery_actions",),
+    "nvmlDeviceGetFieldValues": ("gpu.recovery_actions", "gpu.temperature_memory_celsius"),
+    "nvmlDeviceGetSramEccErrorStatus": ("gpu.sram_uncorrected", "gpu.sram_threshold_exceeded"),
+    "nvmlDeviceGetRepairStatus": ("gpu.channel_repair_pending", "gpu.tpc_repair_pending"),
+    "nvmlDeviceGetFanSpeed": ("gpu.fan_percent",),
+    "nvmlDeviceGetBAR1MemoryInfo": ("gpu.bar1_total_bytes", "gpu.bar1_used_bytes"),
+    "nvmlDeviceGetC2cModeInfoV": ("gpu.c2c_enabled",),
     "nvmlDeviceGetVbiosVersion": ("gpu.vbios_versions",),
     "nvmlDeviceGetGspFirmwareVersion": ("gpu.gsp_firmware_versions",),
     "nvmlDeviceGetGspFirmwareMode": ("gpu.gsp_enabled",),

@@ -229,7 +229,7 @@ def jetson(driver: fake_driver.FakeDriver) -> Machine:
         machine.add_node(f"/dev/{node}", 501, number)
     machine.add_library(f"{folder}/libcuda.so.1.1", 41_000_000, (f"{folder}/libcuda.so.1",))
     machine.add_library(f"{folder}/libnvidia-ml.so.1", 1_900_000)
-    unsupported = "mem.total=na;temp=na;util.gpu=na;power=na"
+    unsupported = "mem.total=na;temp=na;util.gpu=na;power=na;fan=na"
     settings = settings_for("540.4.0", "12.6", [ORIN], unsupported)
     ask_driver(machine, driver, "nvml", settings, f"{folder}/libnvidia-ml.so.1")
     settings = settings_for("540.4.0", "12.6", [ORIN])
@@ -288,7 +288,7 @@ def healthy(
 
 def gh200(driver: fake_driver.FakeDriver) -> Machine:
     machine = docker(processor="aarch64", os_version="24.04", kernel="6.8.0-1021-nvidia-64k", cpus=72)
-    seen(driver, machine, "580.82.07", "13.0", [GH200], kind="open", more="nvlinks=0")
+    seen(driver, machine, "580.82.07", "13.0", [GH200], kind="open", more="nvlinks=0;c2c=1")
     give_torch(machine, WHEELS["2.13.0+cu130 aarch64"], working([GH200]), "3.12.3")
     return machine
 

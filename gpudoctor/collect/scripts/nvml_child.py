@@ -23,7 +23,7 @@ NOT_SUPPORTED = 3
 INVALID_ARGUMENT = 2
 MAXIMUM_LINKS = 36
 LINK_COUNTERS = ("replay", "recovery", "crc_flit", "crc_data")
-RECOVERY_ACTION_FIELD = 230
+RECOVERY_ACTION_FIELD, MEMORY_TEMPERATURE_FIELD = 230, 82
 # The capability indices of a pair of GPUs; pynvml's own constant for reading is a tuple by mistake.
 P2P_READ, P2P_NVLINK = 0, 2
 
@@ -53,6 +53,18 @@ class FabricWithHealth(ctypes.Structure):
     """The same in its second version."""
 
     _fields_ = (("version", ctypes.c_uint), *Fabric._fields_, ("health", ctypes.c_uint))
+
+
+class SramErrors(ctypes.Structure):
+    """What NVML fills in for the caches and registers of a GPU; pynvml before 12.555 has no such structure."""
+
+    _fields_ = (
+        ("version", ctypes.c_uint),
+        ("aggregate", ctypes.c_ulonglong * 3),
+        ("volatile", ctypes.c_ulonglong * 3),
+        ("buckets", ctypes.c_ulonglong * 5),
+        ("threshold_exceeded", ctypes.c_uint),
+    )
 
 
 def tell(name: str) -> None:
@@ -151,12 +163,23 @@ def fabric(handle: Any) -> list[Any]:
     return [answer.state, answer.status, answer.health]
 
 
-def recovery_action(handle: Any) -> int:
-    """What the driver itself says has to be done to bring the GPU back (0: nothing)."""
-    value = call("nvmlDeviceGetFieldValues", handle, [RECOVERY_ACTION_FIELD])[0]
-    if value.nvmlReturn:
-        raise RefusedError(int(value.nvmlReturn))
-    return int(value.value.uiVal)
+def one_field(field: int) -> Callable[[str], Read]:
+    """A maker of readers of a field that NVML knows by number only."""
+
+    def read(handle: Any, name: str) -> int:
+        value = call(name, handle, [field])[0]
+        if value.nvmlReturn:
+            raise RefusedError(int(value.nvmlReturn))
+        return int(value.value.uiVal)
+
+    return lambda name: lambda handle: read(handle, name)
+
+
+def sram(handle: Any) -> list[int]:
+    """Uncorrected errors of the caches and registers over the GPU's life, and whether NVIDIA's limit was passed."""
+    answer = SramErrors(version=1 << 24 | ctypes.sizeof(SramErrors))
+    call("nvmlDeviceGetSramEccErrorStatus", handle, ctypes.byref(answer))
+    return [answer.aggregate[0] + answer.aggregate[1], answer.threshold_exceeded]
 
 
 def mig_devices(handle: Any) -> list[str]:
@@ -229,6 +252,7 @@ DEVICE_STEPS: tuple[tuple[str, tuple[tuple[str, Read], ...]], ...] = tuple(
             lambda name: plain(name, 0),
             ("nvmlDeviceGetTemperature", "nvmlDeviceGetTemperatureV"),
         ),
+        ("temperature_memory", one_field(MEMORY_TEMPERATURE_FIELD), ("nvmlDeviceGetFieldValues",)),
         ("temperature_shutdown", lambda name: plain(name, 0), ("nvmlDeviceGetTemperatureThreshold",)),
         ("temperature_slowdown", lambda name: plain(name, 1), ("nvmlDeviceGetTemperatureThreshold",)),
         ("power_draw", plain, ("nvmlDeviceGetPowerUsage",)),
@@ -252,7 +276,12 @@ DEVICE_STEPS: tuple[tuple[str, tuple[tuple[str, Read], ...]], ...] = tuple(
             {"nvmlDeviceGetGpuFabricInfoV": fabric, "nvmlDeviceGetGpuFabricInfo": fabric_before_health}.__getitem__,
             ("nvmlDeviceGetGpuFabricInfoV", "nvmlDeviceGetGpuFabricInfo"),
         ),
-        ("recovery_action", lambda name: recovery_action, ("nvmlDeviceGetFieldValues",)),
+        ("recovery_action", one_field(RECOVERY_ACTION_FIELD), ("nvmlDeviceGetFieldValues",)),
+        ("sram", lambda name: sram, ("nvmlDeviceGetSramEccErrorStatus",)),
+        ("repair", plain, ("nvmlDeviceGetRepairStatus",)),
+        ("fan", plain, ("nvmlDeviceGetFanSpeed",)),
+        ("bar1", lambda name: fields(name, "bar1Total", "bar1Used"), ("nvmlDeviceGetBAR1MemoryInfo",)),
+        ("c2c", lambda name: fields(name, "isC2cEnabled"), ("nvmlDeviceGetC2cModeInfoV",)),
         ("vbios", plain, ("nvmlDeviceGetVbiosVersion",)),
         ("gsp_firmware", lambda name: gsp_firmware, ("nvmlDeviceGetGspFirmwareVersion",)),
         ("gsp_mode", lambda name: gsp_mode, ("nvmlDeviceGetGspFirmwareMode",)),

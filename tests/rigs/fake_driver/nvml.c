@@ -8,6 +8,7 @@
  *   clock.sm clock.mem clock.sm.max clock.mem.max pcie.gen pcie.gen.max pcie.width pcie.width.max pcie.replay
  *   nvlinks (how many) nvlinkL (state of link L) nvlinkL.errC (counter C) fabric.state fabric.status fabric.health
  *   mig (1, 0, na) mig.devices mig.max computemode persistence util.gpu util.mem vbios gsp gsp.mode virt brand
+ *   sram (=na) sram.u sram.exceeded repair (=na) repair.channel repair.tpc fan (=na) bar1 bar1.used c2c (=na)
  *   p2p topo (both per lower device of a pair) fieldN (a field value) xid xid.gpu
  */
 #include "fk.h"
@@ -163,7 +164,28 @@ EXPORT int nvmlDeviceGetMemoryInfo_v2(Device *d, Memory2 *out) {
 }
 EXPORT int nvmlDeviceGetBAR1MemoryInfo(Device *d, Memory *out) {
     READY(d);
-    *out = (Memory){fk_number(d->index, "bar1", 137438953472ull), 137438953472ull, 0};
+    u64 total = fk_number(d->index, "bar1", 137438953472ull), used = fk_number(d->index, "bar1.used", 4194304);
+    *out = (Memory){total, total - used, used};
+    return OK;
+}
+GET(nvmlDeviceGetC2cModeInfoV, u32, "c2c", 0)
+
+typedef struct { u32 version; u64 aggregate[3], since_start[3], buckets[5]; u32 exceeded; } Sram;
+EXPORT int nvmlDeviceGetSramEccErrorStatus(Device *d, Sram *out) {
+    READY(d);
+    if (fk_absent(d->index, "sram")) return NOT_SUPPORTED;
+    if (out->version != (1u << 24 | sizeof *out)) return VERSION_MISMATCH;
+    out->aggregate[0] = fk_number(d->index, "sram.u", 0);
+    out->exceeded = (u32)fk_number(d->index, "sram.exceeded", 0);
+    return OK;
+}
+typedef struct { u32 version, channel, tpc; } Repair;
+EXPORT int nvmlDeviceGetRepairStatus(Device *d, Repair *out) {
+    READY(d);
+    if (fk_absent(d->index, "repair")) return NOT_SUPPORTED;
+    if (out->version != (1u << 24 | sizeof *out)) return VERSION_MISMATCH;
+    out->channel = (u32)fk_number(d->index, "repair.channel", 0);
+    out->tpc = (u32)fk_number(d->index, "repair.tpc", 0);
     return OK;
 }
 
