@@ -55,6 +55,8 @@ def unquoted(value: str) -> str:
 
 def read_line(line: str, stated: Statements) -> bool | None:
     """Take what a line states. True: understood; False: a known label with a value of no use; None: not ours."""
+    if _IGNORED_FORMS.match(line):
+        return True
     parts = split(line)
     if parts is None:
         return None
@@ -75,7 +77,12 @@ def _ignored(_stated: Statements, _value: str, _trust: int) -> bool:
     return True
 
 
-_READ_NOTHING: tuple[Reader, ...] = (values.built_cuda, values.torch_version, values.printed_cuda)
+_READ_NOTHING: tuple[Reader, ...] = (
+    values.built_cuda,
+    values.torch_version,
+    values.printed_cuda,
+    values.accelerator,
+)
 _MEASURED: dict[str, Reader] = {
     # torch.utils.collect_env, and what vLLM and others made of it
     "pytorch version": values.torch_version,
@@ -110,6 +117,7 @@ _MEASURED: dict[str, Reader] = {
     "platform": values.platform,
     "gpu type": values.gpu_type,
     "accelerator": values.gpu_type,
+    "pytorch accelerator": values.accelerator,
     "libc": values.libc,
     # ds_report
     "torch version": values.torch_version,
@@ -187,8 +195,16 @@ _IGNORED = (
     "numa node(s),cpu op-mode(s),address sizes,on-line cpu(s) list,model,virtualization,l1d cache,l1i cache,l2 cache,"
     "l3 cache,torch install path,deepspeed install path,deepspeed wheel compiled w.,huggingface hub version,"
     "huggingface hub,safetensors version,using gpu in script?,using distributed or parallel set-up in script?,"
-    "pytorch compiling details,torchvision compiler,opencv,mmcv,mmengine,sys.platform,numpy random seed"
+    "pytorch compiling details,torchvision compiler,opencv,mmcv,mmengine,sys.platform,numpy random seed,"
+    "virtualization type,system ram,accelerate bash location,accelerate config,accelerate default config"
 ).split(",")
+# Headings, rules, lines of lscpu that each processor has its own of, and ds_report's table of what it can compile.
+_IGNORED_FORMS = re.compile(
+    r"\s{0,8}(?:Vulnerability [\w ]{2,40}:|NUMA node\d{1,4} CPU\(s\):|\w{2,40} \.{2,40} \[(?:OKAY|NO)\]"
+    r"|\w{2,40} {1,4}\[NO\] \.{3,12} \[(?:OKAY|NO)\]|op name \.{3,20} installed |-{20,200}$"
+    r"|\[(?:pip3?|conda)\] Could not collect$|DeepSpeed (?:C\+\+/CUDA extension op report|general environment info:)$"
+    r"|Collecting environment information|Copy-and-paste the text below in your GitHub issue)"
+)
 _PACKAGES = {
     **{name: name for name in ("triton", "torchvision", "torchaudio", "torchtext", "torchao", "numpy", "xformers")},
     **{name: name for name in ("transformers", "accelerate", "deepspeed", "vllm", "sglang", "peft", "trl", "jax")},

@@ -148,6 +148,14 @@ def cuda_available(stated: Statements, value: str, trust: int) -> bool:
     return stated.say("torch.cuda_available", re.sub(r"[^A-Za-z].*$", "", value.strip("'\" ")), trust)
 
 
+def accelerator(stated: Statements, value: str, trust: int) -> bool:
+    """accelerate's name for what torch uses: `CUDA`, another one, or `N/A` where torch has none at all."""
+    if not re.fullmatch(r"N/A|[A-Z]{2,8}", value):
+        return False
+    stated.add("torch.cuda_available", value == "CUDA", trust)
+    return True
+
+
 def pytorch_cuda(stated: Statements, value: str, trust: int) -> bool:
     """xformers' `available` and `not available`."""
     if value in ("available", "not available"):
