@@ -38,15 +38,23 @@ def check(
 
 
 def judge(text: str | bytes, *, name: str = "text", expect_gpus: str = "any", rules: Iterable[Path] = ()) -> Diagnosis:
-    """Judge a pasted environment dump, a log or several of them in one text, as `gpudoctor check --from` does.
+    """Judge a pasted environment dump, a log, several of them in one text, or the JSON report of an earlier check, as
+    `gpudoctor check --from` does.
 
     Nothing of this machine enters the judgement. `name` stands where the text is quoted. ExaminationError for a text
-    that is empty.
+    that is empty or a report that is broken.
     """
-    from gpudoctor.documents import judge_text
+    from gpudoctor.documents import judge_report, judge_text
+    from gpudoctor.explain import known_specs
+    from gpudoctor.report.read import looks_like_report, read_report
 
     data = text.encode("utf-8", "replace") if isinstance(text, str) else text
-    return judge_text(name, data, _settings("none", expect_gpus, rules=rules)).diagnosis
+    settings = _settings("none", expect_gpus, rules=rules)
+    words = data.decode("utf-8", "replace")
+    if looks_like_report(words):
+        report = read_report(words, known_specs())
+        return judge_report(report.facts, report.runs, report.target, report.findings, settings).diagnosis
+    return judge_text(name, data, settings).diagnosis
 
 
 def explain_exit(status: str | int, evidence: Iterable[str | Path] = (), *, rules: Iterable[Path] = ()) -> Explained:

@@ -64,6 +64,15 @@ def test_json_is_that_of_the_command_line_and_redacted() -> None:
     assert "jdoe" not in gpudoctor.to_markdown(diagnosis)
 
 
+def test_an_earlier_report_is_judged_again() -> None:
+    first = gpudoctor.judge(
+        "Is CUDA available: False\nPyTorch version: 2.8.0+cu128\nNvidia driver version: 470.57.02\n"
+    )
+    again = gpudoctor.judge(gpudoctor.to_json(first))
+    assert again.findings == first.findings
+    assert again.primary == "driver.too_old_for_cuda"
+
+
 def test_wrong_questions_are_refused() -> None:
     with pytest.raises(UsageError):
         gpudoctor.explain_exit("no such thing at all")
