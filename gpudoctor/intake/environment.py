@@ -9,13 +9,15 @@ from __future__ import annotations
 import re
 
 from gpudoctor.intake.base import Reading
+from gpudoctor.intake.environment_banners import installed, read_banners
 from gpudoctor.intake.environment_gpus import read_gpus
 from gpudoctor.intake.environment_labels import read_line
 from gpudoctor.intake.environment_lightning import read_lightning
 from gpudoctor.intake.environment_messages import answers, read_messages
 from gpudoctor.intake.environment_packages import read_packages
+from gpudoctor.intake.environment_shapes import reshaped
 from gpudoctor.intake.environment_smi import read_smi
-from gpudoctor.intake.pasted_text import bare_lines, rejoined, taken_apart
+from gpudoctor.intake.pasted_text import bare_lines, end_of_first, rejoined, taken_apart
 from gpudoctor.intake.statements import Statements
 
 KIND = "environment"
@@ -59,12 +61,17 @@ def recognises(beginning: str, name: str) -> float:
 
 def read(document: str) -> Reading:
     """Everything that any part of it states; broken lines are handed on whole."""
-    lines = bare_lines(document)
+    every = bare_lines(document)
+    lines = every[: end_of_first(every)]
     whole = len(lines)
-    lines += taken_apart(lines)
+    shapes = reshaped(lines)
+    pip = installed(lines)
+    lines += taken_apart(lines) + [one.text for one in shapes if not one.is_told] + [text for _, text in pip]
     stated = Statements()
-    understood: set[int] = set()
+    understood = {one.place for one in shapes} | {place for place, _ in pip}
     understood |= read_gpus(lines, stated)
+    for one in shapes:
+        read_line(one.text, stated, one.is_told)
     for place, line in enumerate(lines):
         if read_line(line, stated) is not None:
             understood.add(place)
@@ -72,12 +79,17 @@ def read(document: str) -> Reading:
         if read_line(answer, stated):
             understood |= {place, place + 1}
     understood |= read_lightning(lines, stated)
-    joined = rejoined(lines)
+    understood |= read_banners(lines, stated)
+    joined = rejoined(every)
     understood |= read_messages(lines, stated)
     read_messages(joined, stated)
     understood |= read_packages(lines, stated)
     read_smi("\n".join(lines), stated)
-    return Reading(stated.facts(), tuple(joined), _notes(document, lines[:whole], understood))
+    if stated.known("torch.cuda_available") is True and stated.known("torch.build") == "cpu":
+        stated.withdraw("torch.build")  # what was seen to work outranks what a report could not tell
+    notes = _notes(document, lines[:whole], understood)
+    more = (f"from line {whole + 1} on it describes another environment, which was not judged",)
+    return Reading(stated.facts(), tuple(joined), notes + more if whole < len(every) else notes)
 
 
 def _notes(document: str, lines: list[str], understood: set[int]) -> tuple[str, ...]:

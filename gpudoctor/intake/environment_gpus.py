@@ -14,6 +14,7 @@ _NAMED = re.compile(
     r"GPU (?P<indices>\d{1,3}(?:-\d{1,3}|(?:,\d{1,3}){0,255}))"
     r"['\"]?\s{0,40}: ['\"]?(?P<name>[A-Za-z][^\n(]{2,80}?)['\"]?,?\s{0,8}(?:\(UUID: [^)]{0,60}\)?)?$"
 )
+_ELLIPSIS = re.compile(r"\s{1,4}\.{3}$")
 _CAPABILITY = re.compile(
     r"^\s{0,40}['\"]?GPU (?P<indices>\d{1,3}(?:,\d{1,3}){0,255}) Compute Capability['\"]?\s{0,20}: "
     r"['\"]?(?P<value>\d{1,2}\.\d)"
@@ -38,12 +39,15 @@ def read_gpus(lines: Sequence[str], stated: Statements) -> set[int]:
                 if match:
                     understood.add(place)
                     for index in _numbers(match["indices"]):
-                        kept.setdefault(index, match[group].strip())
-    if names:
+                        kept.setdefault(index, _ELLIPSIS.sub("", match[group].strip()))
+    if names and len(names) <= max(names):
+        # Somebody left lines out: what is there is what was named, not all.
+        stated.add("gpu.names", tuple(dict.fromkeys(names.values()))[:MOST_ELEMENTS], INFERRED)
+    elif names:
         listed = tuple(names[index] for index in sorted(names))[:MOST_ELEMENTS]
         stated.add("gpu.names", listed, MEASURED)
         stated.add("gpu.count", len(listed), MEASURED)
-    if capabilities and (not names or len(capabilities) == len(names)):
+    if capabilities and len(capabilities) > max(capabilities) and (not names or len(capabilities) == len(names)):
         values = tuple(Version.parse(capabilities[index]) for index in sorted(capabilities))
         stated.add("gpu.compute_capabilities", values[:MOST_ELEMENTS], MEASURED)
     topology = next((line for line in lines if _TOPOLOGY.match(line)), "")

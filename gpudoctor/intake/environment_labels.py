@@ -15,9 +15,9 @@ from gpudoctor.intake.statements import LISTED, MEASURED, TOLD, Statements, is_n
 
 Reader = Callable[[Statements, str, int], bool]
 
-_BULLET = re.compile(r"^\s{0,40}(?:[-*\u2022+]\s{1,8}|\d{1,2}[.)]\s{1,4}|[{,]\s{0,2})?")
+_BULLET = re.compile(r"^\s{0,40}(?:(?:[-\u2022+]|\*{1,2})\s{1,8}|\d{1,2}[.)]\s{1,4}|[{,]\s{0,2})?")
 _LINE = re.compile(
-    r"(?P<label>[`'\"*]{0,3}[A-Za-z][^:=\n]{0,70}?)\s{0,40}(?::(?!//|\\|:)|=(?!=)|\.{4,60})\s{0,40}(?P<value>.*)$"
+    r"(?P<label>[`'\"*]{0,3}[A-Za-z\u4e00-\u9fff][^:=\n]{0,70}?)\s{0,40}(?::(?!//|\\|:)|=(?!=)|\.{4,60})\s{0,40}(?P<value>.*)$"
 )
 # Interactive prints: `torch.__version__ 2.9.1`, `>>> torch.version.cuda`.
 _CALLED = re.compile(
@@ -53,7 +53,13 @@ def unquoted(value: str) -> str:
     return value.strip("`* \t").rstrip("\\,").strip()
 
 
-def read_line(line: str, stated: Statements) -> bool | None:
+def is_label(label: str) -> bool:
+    """Whether a text asks for something that the table knows."""
+    parts = split(f"{label}: ")
+    return parts is not None and parts[0] in _TABLE
+
+
+def read_line(line: str, stated: Statements, is_told: bool = False) -> bool | None:
     """Take what a line states. True: understood; False: a known label with a value of no use; None: not ours."""
     if _IGNORED_FORMS.match(line):
         return True
@@ -66,7 +72,7 @@ def read_line(line: str, stated: Statements) -> bool | None:
         return None
     if is_nothing(value) and reader not in _READ_NOTHING:
         return True
-    return reader(stated, value, TOLD if formed else trust)
+    return reader(stated, value, TOLD if formed or is_told else trust)
 
 
 def _key(key: str) -> Reader:
@@ -177,15 +183,40 @@ _TOLD: dict[str, Reader] = {
     "glibc": values.libc,
     "glibc version": values.libc,
     "numpy version": _key("numpy.version"),
+    "is cuda available (pytorch)": values.cuda_available,
+    "gpu available": values.cuda_available,
     "cuda available?": values.cuda_available,
     "is cuda available?": values.cuda_available,
     "number of gpus": values.gpu_number,
     "number of gpu": values.gpu_number,
+    "gpu number": values.gpu_number,
     "gpu count": values.gpu_number,
     "device count": values.gpu_number,
     "cuda device count": values.gpu_number,
     "device name": values.gpu_told,
     "cuda device name": values.gpu_told,
+    "gpu device": values.gpu_told,
+    "\u64cd\u4f5c\u7cfb\u7edf": values.os_name,
+    "\u7cfb\u7edf": values.os_name,
+    "\u7cfb\u7edf\u7248\u672c": values.os_name,
+    "\u663e\u5361": values.gpu_told,
+    "\u663e\u5361\u578b\u53f7": values.gpu_told,
+    "gpu\u578b\u53f7": values.gpu_told,
+    "gpu \u578b\u53f7": values.gpu_told,
+    "\u663e\u5361\u6570\u91cf": values.gpu_number,
+    "\u9a71\u52a8": values.driver,
+    "\u9a71\u52a8\u7248\u672c": values.driver,
+    "\u663e\u5361\u9a71\u52a8": values.driver,
+    "\u663e\u5361\u9a71\u52a8\u7248\u672c": values.driver,
+    "gpu\u9a71\u52a8\u7248\u672c": values.driver,
+    "nvidia\u9a71\u52a8\u7248\u672c": values.driver,
+    "nvidia \u9a71\u52a8\u7248\u672c": values.driver,
+    "python\u7248\u672c": values.python,
+    "python \u7248\u672c": values.python,
+    "pytorch\u7248\u672c": values.torch_version,
+    "pytorch \u7248\u672c": values.torch_version,
+    "torch\u7248\u672c": values.torch_version,
+    "torch \u7248\u672c": values.torch_version,
 }
 _IGNORED = (
     "is debug build,gcc version,clang version,cmake version,cuda module loading set to,hip runtime version,"

@@ -12,7 +12,7 @@ _CUDA_WARNING = re.compile(r"(?:UserWarning: )?(?P<text>CUDA initialization: .{1
 _NOT_FOR_THIS = re.compile(
     r"(?P<text>[^\n]{3,80} with CUDA capability sm_\d{2,3} is not compatible with the current PyTorch.{0,200})"
 )
-_XFORMERS = re.compile(r"^\s*PyTorch {1,4}\S{1,40} (?:with CUDA \S{1,12} )?\(you have (?P<version>[^)\s]{1,40})\)")
+_XFORMERS = re.compile(r"\bPyTorch {1,4}\S{1,40} (?:with CUDA \S{1,12} )?\(you have (?P<version>[^)\s]{1,40})\)")
 _XFORMERS_PYTHON = re.compile(r"^\s*Python {1,4}\S{1,12} \(you have (?P<version>[^)\s]{1,20})\)")
 _VISION = re.compile(r"PyTorch and torchvision (?:has|have|were compiled with) .{0,60}CUDA.{0,20}")
 _NVRM = re.compile(r"NVRM version: (?P<text>.{10,200})")
@@ -39,6 +39,20 @@ _TORCH_SAYS = re.compile(
     r"v?(?P<version>\d\.\d{1,2}\.\d\S{0,30})",
     re.IGNORECASE,
 )
+_TORCH_IS = re.compile(
+    r"\b(?:version (?:of )?(?:py)?torch|(?:py)?torch version) is v?(?P<version>\d\.\d{1,2}\.\d\S{0,30})",
+    re.IGNORECASE,
+)
+_NUMPY_RUNS = re.compile(r"(?:^|cannot be run in )NumPy (?P<version>\d\.\d{1,2}\.\d\S{0,10}) as it may crash")
+_DRIVER_LEADS = re.compile(
+    r"^\W{0,6}(?:nvidia |gpu )?driver(?: version)?\s{1,4}v?(?P<version>\d{3}\.\d{2,3}(?:\.\d{2,3})?)"
+    r"\s{0,4}(?:$|[,;(.])",
+    re.IGNORECASE,
+)
+# What is_available() gave, alone on its line but for what people put around it.
+_TRUTH = re.compile(
+    r"^(?:(?:it )?returns? |out(?:put)?: |# ?|-> )?[`'\"]?(?P<truth>true|false)[`'\".]?$", re.IGNORECASE
+)
 _OUT = re.compile(r"^Out\[\d{1,4}\]: ")
 _ERROR = re.compile(r"^(?:ImportError|OSError|ModuleNotFoundError|AttributeError|RuntimeError): .{5,1500}")
 _IMPORTING = re.compile(r"""File ".{0,300}[/\\]torch[/\\]__init__\.py", line \d+""")
@@ -50,6 +64,7 @@ Reader = Callable[[re.Match[str], Statements], object]
 def read_messages(lines: Sequence[str], stated: Statements) -> set[int]:
     """State what messages tell; gives the places of the lines that were understood."""
     understood: set[int] = set()
+    libraries: set[str] = set()
     for place, line in enumerate(lines):
         for word, pattern, read in _PATTERNS:
             if word in line:
@@ -61,11 +76,15 @@ def read_messages(lines: Sequence[str], stated: Statements) -> set[int]:
             _import_error(lines, place, stated)
         version = values.cudnn_path(line) if "libcudnn.so" in line else ""
         if version:
-            stated.say("cudnn.version", version, LISTED)
+            libraries.add(version)
             understood.add(place)
-        if line.strip() in ("True", "False") and _answers_torch(lines, place):
-            stated.add("torch.cuda_available", line.strip() == "True", MEASURED)
+        truth = _TRUTH.match(line.strip()) if len(line) < 40 else None
+        if truth and _answers_torch(lines, place):
+            is_bare = line.strip("` \t") in ("True", "False")
+            stated.add("torch.cuda_available", truth["truth"].lower() == "true", MEASURED if is_bare else TOLD)
             understood.add(place)
+    if len(libraries) == 1:  # of several nobody can tell which one torch loads
+        stated.say("cudnn.version", libraries.pop(), LISTED)
     return understood
 
 
@@ -156,5 +175,8 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str], Reader], ...] = (
     ("bitsandbytes v", _BNB_VERSION, lambda m, s: s.say("bitsandbytes.version", m["version"], MEASURED)),
     ("NVCC architecture flags", _ARCH_FLAGS, _arch_flags),
     ("- C", _COMPILED, _compiled),
+    ("orch", _TORCH_IS, lambda m, s: values.torch_version(s, m["version"].rstrip(".,;)"), TOLD)),
+    ("as it may crash", _NUMPY_RUNS, lambda m, s: s.say("numpy.version", m["version"], MEASURED)),
+    ("river", _DRIVER_LEADS, lambda m, s: s.say("driver.version", m["version"], TOLD)),
     ("orch", _TORCH_SAYS, lambda m, s: values.torch_version(s, m["version"].rstrip(".,;)"), TOLD)),
 )

@@ -32,6 +32,14 @@ _CONFLICT = re.compile(
     r"^(?:ERROR: )?(?P<name>[A-Za-z][\w.-]{0,60}) (?P<version>\d[\w.+]{0,40}) (?:requires|has requirement) "
     r"[A-Za-z][^\n]{1,120}?,? but you(?:'ll)? have (?P<other>[A-Za-z][\w.-]{0,60}) (?P<have>\d[\w.+]{0,40})"
 )
+# `My environment is `torch==1.7.1+cu110``: told as what is there, and not as what to install or what once worked.
+_QUOTED = re.compile(r"`(?P<name>[A-Za-z][\w.-]{0,60})={2,3}(?P<version>\d[\w.+]{0,40})`")
+_OWN = re.compile(r"\b(?:my|our|i have|i'm using|i am using|i use|we use|current(?:ly)?|running)\b", re.IGNORECASE)
+_NOT_OWN = re.compile(
+    r"\b(?:install\w*|upgrad\w*|downgrad\w*|updat\w*|tr(?:y|ied|ying)|switch\w*|should|would|could|need\w*"
+    r"|requir\w*|work\w*|fix\w*|instead|pin\w*|before|until|old|last|previous\w*|not|don't|without|solv\w*)\b",
+    re.IGNORECASE,
+)
 _BUILD_CUDA = re.compile(r"(?:^|_)(?:cuda|cu)_?(\d{1,2}\.\d{1,2}(?:\.\d{1,4})?|\d{2,3})(?=_|$)")
 _NAMES = {
     "pytorch": "torch",
@@ -72,8 +80,20 @@ def read_packages(lines: Sequence[str], stated: Statements) -> set[int]:
             _conda_build(match["build"], stated)
         if GPU_STACK.search(name) and len(stack) < MOST_PACKAGES:
             stack.setdefault(f"{name}=={match['version']}")
+    understood |= _told(lines, stated)
     if stack:
         stated.add("packages.names_versions", tuple(sorted(stack)), LISTED)
+    return understood
+
+
+def _told(lines: Sequence[str], stated: Statements) -> set[int]:
+    """Versions that a sentence gives of the writer's own environment."""
+    understood = set()
+    for place, line in enumerate(lines):
+        if "==" in line and "`" in line and _OWN.search(line) and not _NOT_OWN.search(line):
+            for match in _QUOTED.finditer(line):
+                _state(_plain(match["name"]), match["version"], stated, TOLD)
+                understood.add(place)
     return understood
 
 

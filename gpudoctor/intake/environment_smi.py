@@ -26,6 +26,8 @@ _NOT_TOLD = Unknown(Reason.NO_DATA, "nvidia-smi did not tell")
 _QUERY_HEAD = re.compile(r"=+NVSMI LOG=+|<nvidia_smi_log>")
 _QUERY_GPU = re.compile(r"^GPU (?:[0-9A-Fa-f]{4,8}:)?[0-9A-Fa-f]{2}:[0-9A-Fa-f]{2}\.\d", re.MULTILINE)
 _TAG = re.compile(r"<(?P<tag>[a-z0-9_]{1,40})>(?P<value>[^<>\n]{0,200})</(?P=tag)>")
+# NVML as a whole did not start; a GPU that does not answer is another matter.
+_NOT_STARTED = re.compile(r"NVIDIA-SMI|NVML|not found")
 _XML_GPU = re.compile(r"<gpu id=")
 _UNSET = {"", "n/a", "[n/a]", "not supported", "[not supported]", "unknown error", "[unknown error]"}
 LONGEST = 4_000_000
@@ -47,15 +49,20 @@ def _take(fact: Fact, stated: Statements) -> None:
     if isinstance(fact.value, Unknown):
         return
     stated.add(fact.key, fact.value, LISTED if fact.key in ("gpu.names", "gpu.count") else MEASURED)
-    if fact.key == "crash.nvidia_smi_error":
+    if fact.key == "crash.nvidia_smi_error" and _NOT_STARTED.search(str(fact.value)):
         stated.add("nvml.init_text", fact.value, MEASURED)
 
 
 def _rows(text: str, stated: Statements) -> None:
     """The two or three rows that each GPU has in the table."""
     gpus: list[dict[str, Element]] = []
+    seen: set[str] = set()
     for match in _ROW.finditer(text):
         if _FIRST_ROW.match(match["left"]) and _BUS.search(match["middle"]):
+            index = match["left"].split()[0]
+            if index in seen:
+                break  # the same table again, from another moment or another machine
+            seen.add(index)
             uncorrected = match["right"].strip()
             gpus.append({"gpu.ecc_volatile_uncorrected": int(uncorrected)} if uncorrected.isdigit() else {})
         elif gpus:

@@ -23,6 +23,8 @@ _GPU_WORD = re.compile(
     r"(?i)\b(?:nvidia|geforce|gtx|rtx|tesla|quadro|titan|jetson|orin|[ahblvptk]\d{1,4}0?[a-z]{0,2}|gh200|gb\d{2,3}|mx\d{3})\b"
 )
 MOST_TOLD_GPUS = 1_024
+# What Python's os.name and sys.platform print where the name of the system is asked for.
+_KERNELS = {"nt": "Windows", "win32": "Windows", "linux": "Linux", "darwin": "Darwin"}
 
 
 def torch_version(stated: Statements, value: str, trust: int) -> bool:
@@ -36,10 +38,13 @@ def torch_version(stated: Statements, value: str, trust: int) -> bool:
     stated.add("torch.installed", True, trust)
     if not trust:
         stated.add("torch.import_outcome", "imported", trust)
-    told = re.search(r"\((?P<word>True|False|CUDA|NA|XPU|NPU|HPU|MPS)\)\s*$", value)
+    told = re.search(r"\((?P<word>True|False|CUDA|GPU|NA|XPU|NPU|HPU|MPS)\)\s*$", value)
     if told:
         word = told["word"]
-        stated.add("torch.cuda_available", word in ("True", "CUDA"), trust)
+        stated.add("torch.cuda_available", word in ("True", "CUDA", "GPU"), trust)
+    vision = re.search(r"\(torchvision: (?P<version>\d\S{0,30})\)$", value)
+    if vision:
+        stated.say("torchvision.version", vision["version"], trust)
     return True
 
 
@@ -61,8 +66,9 @@ def build_of(stated: Statements, version: Version, trust: int) -> None:
 def built_cuda(stated: Statements, value: str, trust: int) -> bool:
     """The CUDA version that torch was built with; `None` stands for a build without."""
     value = value.strip("'\" ")
-    if value.lower() == "none":
-        stated.add("torch.build", "cpu", trust)
+    if value.lower() in ("none", "could not collect"):
+        # Up to torch 1.8 the report writes nothing but this where torch.version.cuda is None.
+        stated.add("torch.build", "cpu", trust if value.lower() == "none" else INFERRED)
         return True
     version = version_in(value)
     if version is None or version.major == 0:
@@ -95,6 +101,10 @@ def built_xpu(stated: Statements, value: str, trust: int) -> bool:
 def os_name(stated: Statements, value: str, trust: int) -> bool:
     """`Ubuntu 22.04.5 LTS (x86_64)`: the name, and the machine in parentheses."""
     value = value.strip("'\" ")
+    kernel = _KERNELS.get(value.lower())
+    if kernel:
+        stated.say("kernel.name", kernel, trust)
+        return True
     machine_word = _MACHINE.search(value)
     name = value[: machine_word.start()].strip() if machine_word else value
     if not name or not re.search(r"[A-Za-z]{2}", name):
@@ -165,7 +175,9 @@ def pytorch_cuda(stated: Statements, value: str, trust: int) -> bool:
 
 def driver(stated: Statements, value: str, trust: int) -> bool:
     """A driver's version; of several in a row the first. Numbers of CUDA or of other vendors' drivers are none."""
-    found = re.match(r"(?:nvidia[- ]?(?:driver)?[- ]?v?)?(\d{3}\.[\d.]{2,12})", value.strip("'\" "), re.IGNORECASE)
+    value = value.strip("'\" ")
+    found = re.match(r"(?:nvidia[- ]?(?:driver)?[- ]?v?)?(\d{3}\.[\d.]{2,12})", value, re.IGNORECASE)
+    found = found or re.match(r"nvidia-driver-[a-z-]{1,40}(\d{3}\.\d{2,3}(?:\.\d{2,3})?)-\d", value)  # a package of RPM
     return stated.say("driver.version", found[1].rstrip("."), trust) if found else is_nothing(value)
 
 

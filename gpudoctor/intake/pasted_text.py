@@ -5,25 +5,48 @@ The lines keep their numbers, so that whatever is found can still be quoted from
 
 from __future__ import annotations
 
+import html
 import re
 
 LONGEST_LINE = 4_096
 MOST_LINES = 60_000
 _QUOTED = re.compile(r"^(?:\s{0,3}>[ \t]?){1,6}")
 _FENCE = re.compile(r"^\s{0,8}(?:`{3,12}|~{3,12})[\w +-]{0,40}$")
+# Tags that issues put around pasted text; those that could be a value's own are left alone.
+_TAGS = re.compile(r"</?(?:pre|code|details|summary|p|br|li|ul|b|strong)\s?/?>")
 # What `docker compose logs`, kubectl and container builds put before each line.
 _SERVICE = re.compile(r"^(?:#\d{1,4} (?:\d{1,6}\.\d{1,6} )?|[A-Za-z][\w.-]{0,80}[-_]\w{1,20} {1,8}\| ?)")
-_LOGGED = re.compile(r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[^ ]{0,20} - [\w.]{1,40} - (?:INFO|WARNING|ERROR|DEBUG) - ")
+_LOGGED = re.compile(
+    r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[^ ]{0,20} - (?:[\w.]{1,40} - (?:INFO|WARNING|ERROR|DEBUG) - )?"
+    r"|^[A-Z][a-z]{2} {1,2}\d{1,2} \d\d:\d\d:\d\d [\w.-]{1,60} [\w.@-]{1,60}\[\d{1,8}\]: "
+)
 # Labels before which collect_env begins a line; a line that holds several of them is a whole report.
 _RUN_ON = re.compile(
     r"\b(?:PyTorch version|Is debug build|CUDA used to build PyTorch|ROCM used to build PyTorch|OS|GCC version"
     r"|Clang version|CMake version|Libc version|Python version|Python platform|Is CUDA available|CUDA runtime version"
     r"|CUDA_MODULE_LOADING set to|GPU models and configuration|Nvidia driver version|cuDNN version|HIP runtime version"
     r"|MIOpen runtime version|Is XNNPACK available|Versions of relevant libraries|GPU \d{1,3})\s?:|\[(?:pip3?|conda)\] "
+    # transformers and accelerate, ComfyUI
+    r"|(?:- )?(?:Platform|PyTorch version \((?:GPU|accelerator)\?\)|Huggingface_hub version|Numpy version|GPU type): "
+    r"|\b(?:pytorch version|xformers version|ComfyUI version|Python executable|Device): |Total VRAM \d"
 )
 LEAST_LABELS = 3
+_REPORT = re.compile(r"^\s{0,8}PyTorch version\s{0,30}:")
+_ANNOUNCED = re.compile(r"Collecting environment information")
 # The characters of other keyboards for what our formats write in ASCII.
-_ASCII = str.maketrans({"\uff1a": ":", "\u00a0": " ", "\u3000": " ", "\u2018": "'", "\u2019": "'", "\u200b": ""})
+_ASCII = str.maketrans(
+    {
+        "\uff1a": ":",
+        "\uff0c": ",",
+        "\uff08": "(",
+        "\uff09": ")",
+        "\u00a0": " ",
+        "\u3000": " ",
+        "\u2018": "'",
+        "\u2019": "'",
+        "\u200b": "",
+    }
+)
 
 
 def bare_lines(text: str) -> list[str]:
@@ -33,6 +56,9 @@ def bare_lines(text: str) -> list[str]:
 
 def _bare(line: str) -> str:
     line = line.translate(_ASCII).rstrip()
+    if "&" in line:
+        line = html.unescape(line).rstrip()
+    line = _TAGS.sub("", line) if "<" in line else line
     line = _QUOTED.sub("", line) if not line.startswith(">>>") else line
     if _FENCE.match(line):
         return ""
@@ -47,8 +73,22 @@ def taken_apart(lines: list[str]) -> list[str]:
     apart: list[str] = []
     for line in lines:
         if len(line) > 80 and len(_RUN_ON.findall(line)) >= LEAST_LABELS:
-            apart += [piece.strip() for piece in _RUN_ON.sub(r"\n\g<0>", line).split("\n") if piece.strip()]
+            pieces = _RUN_ON.sub(r"\n\g<0>", line).split("\n")
+            apart += [re.sub(r" (?:-|\*\*)$", "", piece.strip()) for piece in pieces if piece.strip()]
     return apart
+
+
+def end_of_first(lines: list[str]) -> int:
+    """Where a second report of collect_env begins: of another machine or moment, so that it must not be mixed in."""
+    starts = [place for place, line in enumerate(lines) if _REPORT.match(line) and _is_report(lines, place)]
+    if len(starts) < 2:
+        return len(lines)
+    announced = [place for place in range(starts[0] + 1, starts[1]) if _ANNOUNCED.search(lines[place])]
+    return announced[0] if announced else starts[1]
+
+
+def _is_report(lines: list[str], place: int) -> bool:
+    return any(line.lstrip().startswith("Is debug build") for line in lines[place + 1 : place + 4])
 
 
 def rejoined(lines: list[str]) -> list[str]:

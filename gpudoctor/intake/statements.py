@@ -100,6 +100,10 @@ class Statements:
         """What stands for a key so far."""
         return self._found[key][1] if key in self._found else None
 
+    def withdraw(self, key: str) -> None:
+        """Take a statement back that another one refutes."""
+        self._found.pop(key, None)
+
     def facts(self) -> tuple[Fact, ...]:
         """One fact for each key, sorted."""
         return tuple(Fact(key, self._found[key][1]) for key in sorted(self._found))

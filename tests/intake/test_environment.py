@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from gpudoctor.explain import known_specs
 from gpudoctor.intake import environment
 from gpudoctor.intake.statements import STATED
-from gpudoctor.model.fact import Unknown
 from record_tools import RECIPES
+from stated_facts import stated
 
 DUMPS = Path(__file__).parent / "dumps"
 A100 = "NVIDIA A100-SXM4-80GB"
@@ -185,18 +185,6 @@ EXPECTED: dict[str, dict[str, object]] = {
         "gpu.count": 2,
     },
 }
-
-
-def stated(text: str) -> dict[str, object]:
-    return {fact.key: _plain(fact.value) for fact in environment.read(text).facts}
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, Unknown):
-        return "unknown"
-    return value if isinstance(value, (bool, int)) else str(value)
 
 
 def dump(name: str) -> str:

@@ -26,6 +26,10 @@ _KINDS = (
     ("empty_library", r"file too short"),
     ("nccl_symbol", r"undefined symbol: \w*nccl\w*"),
     ("shadowed_library", r"undefined symbol: \w*(?:nvJitLink|cublas|cudnn|cusparse|cusolver|cudart)\w*"),
+    (
+        "shadowed_library",
+        r"not defined in file lib(?:cublas|cudnn|cusparse|cusolver|nvJitLink|cufft|nvrtc|cudart)\w*\.so",
+    ),
     ("undefined_symbol", r"undefined symbol"),
     ("wrong_architecture", r"wrong ELF class|invalid ELF header|cannot execute binary"),
     ("missing_library", r"cannot open shared object file: No such file|DLL load failed"),
