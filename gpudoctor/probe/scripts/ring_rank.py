@@ -7,6 +7,7 @@ where it is, because a rank that hangs is found by how far it came, and by wheth
 from __future__ import annotations
 
 import datetime
+import functools
 import time
 
 TYPE_CHECKING = False
@@ -24,7 +25,7 @@ GROUP_LIMIT_S = 600.0
 BYTES_OF_FLOAT = 4
 
 
-class WrongResult(Exception):
+class WrongResultError(Exception):
     """A collective gave other numbers than it must."""
 
 
@@ -46,7 +47,7 @@ class Ring:
         self.repeats = int(job.get("repeats", 3))
 
     def run(self, store: Any) -> None:
-        """Everything in order; raises what torch raises, and WrongResult."""
+        """Everything in order; raises what torch raises, and WrongResultError."""
         self.torch.set_num_threads(1)  # the ranks share the cores that training gives to each of them
         self.phase("device", self.take_device)
         self.phase("join", lambda: self.join(store))
@@ -57,7 +58,7 @@ class Ring:
         if self.world > 1:
             self.phase("send_recv", self.send_recv)
             for size in self.sizes:
-                self.phase("bandwidth", lambda: self.bandwidth(size))
+                self.phase("bandwidth", functools.partial(self.bandwidth, size))
         self.tell(phase="through", state="done")
 
     def phase(self, name: str, work: Callable[[], None]) -> None:
@@ -171,15 +172,15 @@ class Ring:
         self.tell(measured={"bytes": size, "seconds": seconds, "bus_bandwidth": carried / seconds})
 
     def hold(self, name: str, found: Any, expected: Any) -> None:
-        """Raise WrongResult unless both are the same to the last bit; not-a-number equals nothing."""
+        """Raise WrongResultError unless both are the same to the last bit; not-a-number equals nothing."""
         found = found.cpu()
         if self.torch.equal(found, expected):
             return
         if found.shape != expected.shape:
-            raise WrongResult("%s gave %s numbers, not %s" % (name, tuple(found.shape), tuple(expected.shape)))
+            raise WrongResultError("%s gave %s numbers, not %s" % (name, tuple(found.shape), tuple(expected.shape)))
         wrong = (found != expected).nonzero().flatten()
         first = int(wrong[0])
-        raise WrongResult(
+        raise WrongResultError(
             "%s gave %d wrong numbers of %d; number %d is %r and must be %r"
             % (name, len(wrong), found.numel(), first, float(found[first]), float(expected[first]))
         )

@@ -227,7 +227,7 @@ class Attempt:
             import traceback
 
             traceback.print_exc()
-            wrong = type(error).__name__ == "WrongResult"
+            wrong = type(error).__name__ == "WrongResultError"
             text = str(error) if wrong else "%s: %s" % (type(error).__name__, error)
             tell(state="wrong" if wrong else "raised", error=text[:8000], at=time.time())
             sys.stderr.flush()
@@ -235,9 +235,7 @@ class Attempt:
         os.read(release, 1)
         os._exit(0)
 
-    def follow(
-        self, deadline: float, broken_off: Callable[[bool], bool], may_leave: Callable[[], bool]
-    ) -> None:
+    def follow(self, deadline: float, broken_off: Callable[[bool], bool], may_leave: Callable[[], bool]) -> None:
         """Wait until all are through, one fails and the others had time to say so, or nobody gets any further."""
         poll = select.poll()
         for rank in self.ranks:
@@ -255,9 +253,7 @@ class Attempt:
             failed = any(rank.failed for rank in self.ranks)
             if failed and not failed_at:
                 failed_at = now
-            if all(rank.seen["phase"] == THROUGH or rank.failed for rank in self.ranks) and (
-                failed or may_leave()
-            ):
+            if all(rank.seen["phase"] == THROUGH or rank.failed for rank in self.ranks) and (failed or may_leave()):
                 return
             stop = (failed_at and now - failed_at >= ECHO_S) or now - moved >= self.patience() or now >= deadline
             if stop or broken_off(bool(failed)):

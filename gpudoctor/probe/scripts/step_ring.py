@@ -84,7 +84,7 @@ def count_gpus(torch: Any) -> dict[str, Any]:
             os.close(read)
             try:
                 count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-                found = {"count": int(count)}
+                found: dict[str, Any] = {"count": int(count)}
             except Exception as error:
                 found = {"count": 0, "error": "%s: %s" % (type(error).__name__, str(error)[:500])}
             os.write(write, json.dumps(found).encode("utf-8"))
@@ -201,7 +201,7 @@ class Rings:
         names = self.suspects()
         if not names or not self.left():
             return {}
-        without: dict[str, str | None] = {name: None for name in names}
+        without: dict[str, str | None] = dict.fromkeys(names)
         if self.tried(without, "without " + ", ".join(names)) != "passed":
             return {}
         if len(names) == 1:

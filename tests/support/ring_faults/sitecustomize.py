@@ -34,7 +34,7 @@ def plant():
         elif fault == "exits":
             os._exit(5)
         elif fault == "raises":
-            raise ValueError("planted error of rank %s" % rank)
+            raise ValueError(f"planted error of rank {rank}")
         elif fault == "hangs":
             time.sleep(600)
         work = true(*given, **named)

@@ -1,0 +1,192 @@
+"""Facts about the ring of this machine: whether the ranks got through, how fast, and which of them stood in the way."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from gpudoctor.model.child import ChildEnd
+from gpudoctor.model.exit_status import signal_name
+from gpudoctor.model.fact import Fact, FactSpec, FactType, Reason, Unknown, Value
+from gpudoctor.probe import answers
+from gpudoctor.probe.answers import known_or, said, text, texts, why_no_torch, why_step_failed
+
+STEP = "ring"
+FACTS = (
+    FactSpec(
+        "probe.ring.outcome", FactType.TEXT, "how the ring went: passed, wrong_result, failed, crashed, timed_out"
+    ),
+    FactSpec(
+        "probe.ring.fault",
+        FactType.TEXT,
+        "the same more finely: none, variable, transport_p2p, transport_shm, transport_ib, wrong_result, device_busy, "
+        "rank_ended, hang or error",
+    ),
+    FactSpec("probe.ring.how_it_ended", FactType.TEXT, "how it ended, in words"),
+    FactSpec("probe.ring.backend", FactType.TEXT, "what carried it: nccl, or gloo where there is no GPU for NCCL"),
+    FactSpec("probe.ring.ranks", FactType.INTEGER, "how many processes took part, one for each GPU with NCCL"),
+    FactSpec(
+        "probe.ring.bus_bandwidth_bytes_per_second",
+        FactType.NUMBER,
+        "what each link carried in the largest all-reduce, by the slowest rank",
+        unit="bytes per second",
+    ),
+    FactSpec("probe.ring.phase", FactType.TEXT, "where a ring that did not pass came to a stop, such as all_reduce"),
+    FactSpec("probe.ring.failed_ranks", FactType.INTEGER_LIST, "the ranks that stood in the way of the others"),
+    FactSpec("probe.ring.signal", FactType.TEXT, "the signal that ended the first of them"),
+    FactSpec("probe.ring.exit_status", FactType.INTEGER, "the status with which it left, where it left unasked"),
+    FactSpec("probe.ring.error", FactType.TEXT, "its error, word for word"),
+    FactSpec("probe.ring.output", FactType.TEXT, "what it printed, or its stack where it hung", private=True),
+    FactSpec("probe.ring.transports", FactType.TEXT_LIST, "the transports of NCCL's log: P2P/CUMEM, SHM, NET/Socket"),
+    FactSpec("probe.ring.nccl_warnings", FactType.TEXT_LIST, "the warnings in NCCL's log", private=True),
+    FactSpec("probe.ring.nccl_log", FactType.TEXT, "the end of NCCL's log where the ring did not pass", private=True),
+    FactSpec(
+        "probe.ring.blamed_variables", FactType.TEXT_LIST, "environment variables without which a failed ring passes"
+    ),
+    FactSpec(
+        "probe.ring.blamed_transport", FactType.TEXT, "the NCCL transport without which it passes: P2P, SHM or IB"
+    ),
+    FactSpec("probe.ring.intermittent", FactType.BOOLEAN, "whether a failed ring passed when it was simply repeated"),
+    FactSpec("probe.ring.tries", FactType.TEXT_LIST, "every further try with its outcome"),
+    FactSpec("probe.ring.unsupported", FactType.TEXT_LIST, "what the backend of this torch says that it cannot do"),
+)
+# CUDA's words where another process holds the GPU, or nearly all of its memory.
+BUSY = re.compile(r"busy or unavailable|out of memory|exclusive")
+OUTCOMES = ("passed", "wrong_result", "failed", "crashed", "timed_out")
+PASSED = Unknown(Reason.NOT_APPLICABLE, "the ring passed")
+NOTHING = Unknown(Reason.NOT_APPLICABLE, "there is none")
+
+
+def facts(end: ChildEnd, plan: Mapping[str, Any]) -> Iterable[Fact]:
+    """All of them; a ring that did not run has the reason for that."""
+    why = why_no_torch(end, plan) or not_asked(plan, STEP)
+    if why is not None:
+        return answers.absent(tuple(spec.key for spec in FACTS), why)
+    line = said(end, STEP).get("ring")
+    found = line if isinstance(line, Mapping) else {}
+    if "not_applicable" in found:
+        return answers.absent(
+            tuple(spec.key for spec in FACTS), Unknown(Reason.NOT_APPLICABLE, text(found["not_applicable"]))
+        )
+    if found.get("outcome") not in OUTCOMES:
+        return without_answer(end)
+    values = {**how_it_went(found), **why_it_failed(found), "fault": fault(found), "how_it_ended": words(found)}
+    return tuple(Fact(f"probe.ring.{name}", value) for name, value in values.items())
+
+
+def without_answer(end: ChildEnd) -> tuple[Fact, ...]:
+    """The facts of a step that ended before it could say anything; a crash or a hang is an outcome even so."""
+    why = why_step_failed(end, STEP)
+    step = answers.outcome_of(end, STEP)
+    outcome = {"exited": "crashed", "completed": "", "started": ""}.get(step, step)
+    known: dict[str, Value] = {}
+    if outcome in OUTCOMES:
+        kind = {"timed_out": "hang", "crashed": "rank_ended"}.get(outcome, "error")
+        known = {"outcome": outcome, "fault": kind, "how_it_ended": f"before any rank ran, {why.detail}"}
+    keys = (spec.key.rpartition(".")[2] for spec in FACTS)
+    return tuple(Fact(f"probe.ring.{key}", known.get(key, why)) for key in keys)
+
+
+def not_asked(plan: Mapping[str, Any], step: str) -> Unknown | None:
+    """NOT_REQUESTED where the plan does not hold a step."""
+    asked = any(item["name"] == step for group in plan.get("groups", ()) for item in group["steps"])
+    return None if asked else Unknown(Reason.NOT_REQUESTED, "the probe was not asked for")
+
+
+def how_it_went(found: Mapping[str, Any]) -> dict[str, Value | Unknown]:
+    """Outcome, size and speed."""
+    outcome = text(found["outcome"])
+    passed = outcome == "passed"
+    ranks = found.get("ranks")
+    few = isinstance(ranks, int) and ranks < 2
+    alone = Unknown(Reason.NOT_APPLICABLE, "one rank has nobody to exchange with")
+    unmeasured = Unknown(Reason.NO_DATA, "the ring did not come to it")
+    return {
+        "outcome": outcome,
+        "backend": known_or(text(found.get("backend")), Unknown(Reason.NO_DATA, "not told")),
+        "ranks": ranks if isinstance(ranks, int) else Unknown(Reason.NO_DATA, "not told"),
+        "bus_bandwidth_bytes_per_second": bandwidth(found) or (alone if few else unmeasured),
+        "phase": PASSED if passed else known_or(text(found.get("phase")), NOTHING),
+        "transports": texts(found.get("transports")) or Unknown(Reason.NOT_APPLICABLE, "NCCL's log names none"),
+        "nccl_warnings": texts(found.get("log_warnings")),
+        "nccl_log": PASSED if passed else known_or(text(found.get("log_tail")), NOTHING),
+        "unsupported": texts(found.get("unsupported")),
+    }
+
+
+def bandwidth(found: Mapping[str, Any]) -> float | None:
+    """The bus bandwidth of the largest size."""
+    measured = found.get("measured")
+    last = measured[-1] if isinstance(measured, list) and measured else {}
+    value = last.get("bus_bandwidth") if isinstance(last, Mapping) else None
+    return float(value) if isinstance(value, (int, float)) else None
+
+
+def why_it_failed(found: Mapping[str, Any]) -> dict[str, Value | Unknown]:
+    """Which rank, in which words, and what a further try tells."""
+    if found["outcome"] == "passed":
+        keys = ("failed_ranks", "signal", "exit_status", "error", "output", *TRIED)
+        return dict.fromkeys(keys, PASSED)
+    ranks = found.get("failed_ranks")
+    number, status = found.get("signal"), found.get("exit_status")
+    blamed = texts(found.get("blamed_variables"))
+    return {
+        "failed_ranks": tuple(rank for rank in ranks if isinstance(rank, int)) if isinstance(ranks, list) else (),
+        "signal": signal_name(number) if isinstance(number, int) else Unknown(Reason.NOT_APPLICABLE, "no signal"),
+        "exit_status": status if isinstance(status, int) else Unknown(Reason.NOT_APPLICABLE, "it did not leave"),
+        "error": known_or(text(found.get("error")), Unknown(Reason.NOT_APPLICABLE, "it raised nothing")),
+        "output": known_or(text(found.get("output")), Unknown(Reason.NOT_APPLICABLE, "it printed nothing")),
+        "blamed_variables": blamed,
+        "blamed_transport": known_or(text(found.get("blamed_transport")), NOTHING),
+        "intermittent": found.get("intermittent") is True,
+        "tries": tries(found.get("tries")),
+    }
+
+
+def fault(found: Mapping[str, Any]) -> str:
+    """What ails the ring, as one word."""
+    if found["outcome"] == "passed":
+        return "none"
+    if texts(found.get("blamed_variables")):
+        return "variable"
+    transport = text(found.get("blamed_transport"))
+    if transport:
+        return f"transport_{transport.lower()}"
+    if found.get("phase") == "device" and BUSY.search(text(found.get("error"))):
+        return "device_busy"
+    kinds = {"wrong_result": "wrong_result", "crashed": "rank_ended", "timed_out": "hang"}
+    return kinds.get(text(found["outcome"]), "error")
+
+
+def words(found: Mapping[str, Any]) -> str:
+    """How it ended, as the end of a sentence: `rank 1 was ended by SIGKILL in all_reduce`."""
+    outcome, phase = text(found["outcome"]), text(found.get("phase")) or "an unknown place"
+    if outcome == "passed":
+        return "every rank came through with the right numbers"
+    who = named(found.get("failed_ranks"))
+    error = answers.first_line(text(found.get("error")))
+    number, status = found.get("signal"), found.get("exit_status")
+    if isinstance(number, int):
+        return f"{who} was ended by {signal_name(number)} in {phase}"
+    if isinstance(status, int):
+        return f"{who} left with status {status} in {phase}"
+    if outcome == "timed_out":
+        halted = f" ({error})" if error else ""
+        return f"{who} did not come back from {phase}{halted}" if who else f"no rank came back from {phase}"
+    return f"{who or 'a rank'} failed in {phase}" + (f": {error}" if error else "")
+
+
+def named(ranks: object) -> str:
+    """`rank 1`, `ranks 0, 2`, or nothing."""
+    numbers = [str(rank) for rank in ranks if isinstance(rank, int)] if isinstance(ranks, (list, tuple)) else []
+    return f"rank{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}" if numbers else ""
+
+
+TRIED = ("blamed_variables", "blamed_transport", "intermittent", "tries")
+
+
+def tries(value: object) -> tuple[str, ...]:
+    """Each further try in words: `NCCL_P2P_DISABLE=1: passed`."""
+    listed = value if isinstance(value, list) else []
+    return tuple(f"{text(one.get('what'))}: {text(one.get('outcome'))}" for one in listed if isinstance(one, Mapping))
