@@ -79,17 +79,17 @@ def diagnose(settings: CheckSettings, progress: Progress = lambda _step: None) -
 
 def judge_again(facts: Facts, runs: Iterable[Run], target: Target, rules: tuple[Path, ...] = ()) -> Result:
     """Judge what a report says by the present rules: what was observed stays, what was derived is derived anew."""
-    specs, catalogue = _judging_by(rules)
+    catalogue, specs = machine_catalogue(rules)
     derived = derived_specs()
     observed = Facts(fact for fact in facts.items_sorted() if fact.key not in derived)
     return Result(conclude(catalogue, observed, runs, target), specs)
 
 
 @functools.lru_cache(maxsize=4)
-def _judging_by(rules: tuple[Path, ...]) -> tuple[dict[str, FactSpec], Catalogue]:
+def machine_catalogue(rules: tuple[Path, ...]) -> tuple[Catalogue, dict[str, FactSpec]]:
     """Declarations and rules, read once for however many reports are judged by them."""
     specs = machine_specs()
-    return specs, Catalogue(find_rules(rules), specs)
+    return Catalogue(find_rules(rules), specs), specs
 
 
 def see(settings: CheckSettings, progress: Progress = lambda _step: None) -> tuple[Facts, dict[str, FactSpec]]:

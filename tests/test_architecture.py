@@ -24,6 +24,7 @@ FLOORS = {
     "upstream": 3,
     "documents": 3,
     "compare": 3,
+    "across": 3,
     "cli": 4,
 }
 # The entry points outside the floors: the version literal and the doors to the command line and the Python API.
@@ -42,6 +43,7 @@ ALLOWED = {
     "upstream": {"model", "host", "collect", "probe", "intake", "knowledge"},
     "documents": {"model", "host", "intake", "knowledge", "diagnose", "explain"},
     "compare": {"model", "knowledge"},
+    "across": {"model", "host", "probe", "knowledge", "diagnose"},
     "cli": set(FLOORS) - {"cli"},
 }
 OWNERS = {

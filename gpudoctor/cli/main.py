@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "explain-log": ("gpudoctor.cli.explain_log", "Explain why a job failed, from its log and other evidence."),
     "explain": ("gpudoctor.cli.explain_id", "Look up a cause, a check, an exit code, an Xid or a CUDA error."),
     "wheel": ("gpudoctor.cli.wheel", "Say which official build of PyTorch to install here, or on a described machine."),
+    "ring": ("gpudoctor.cli.ring", "Run the ring of a job across machines, under torchrun, srun or mpirun."),
     "diff": ("gpudoctor.cli.diff", "Compare two machines, reports or pasted dumps: what differs and can matter."),
     "facts": ("gpudoctor.cli.facts", "Show every fact that was read, or record this machine for others."),
     "rules": ("gpudoctor.cli.rules", "List, show and lint the rules that judge."),
