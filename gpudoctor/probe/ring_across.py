@@ -105,7 +105,8 @@ class Met:
         self.place = place
         self.problem = mapping(line.get("problem"))
         self.members = mappings(line.get("members"))
-        self.missing = [rank for rank in line.get("missing") or [] if isinstance(rank, int)]
+        missing = line.get("missing")
+        self.missing = [rank for rank in missing if isinstance(rank, int)] if isinstance(missing, list) else []
         self.reach = mappings(line.get("reach"))
         self.ring = mapping(line.get("ring"))
         self.tries = mappings(line.get("tries"))
