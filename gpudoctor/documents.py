@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from gpudoctor.diagnose import CheckSettings, Result
 from gpudoctor.explain import known_specs, triggers_of
 from gpudoctor.intake import environment
+from gpudoctor.intake.mentions import without_mentions
 from gpudoctor.intake.merge import facts_of
 from gpudoctor.intake.registry import clean_text, document_of
 from gpudoctor.intake.scan import Triggers, scan
@@ -119,7 +120,11 @@ def read_pasted(name: str, data: bytes, triggers: Triggers, expect_gpus: str = "
     """What a text states. Whatever kind its own reader takes it for, reports within it are read as well."""
     if not data.strip():
         raise ExaminationError(f"{'Standard input' if name == '-' else name} is empty; there is nothing to judge.")
-    document = document_of(name, scan(_chunks(data), triggers), triggers)
+    scanned = scan(_chunks(data), triggers)
+    reported = without_mentions(data, scanned.lines, _speaks(triggers))
+    if reported is not data:
+        data, scanned = reported, scan(_chunks(reported), triggers)
+    document = document_of(name, scanned, triggers)
     notes = list(document.notes)
     if document.kind != environment.KIND:
         reading = environment.read(clean_text(data[:LONGEST_PASTED]))
@@ -137,6 +142,10 @@ def read_pasted(name: str, data: bytes, triggers: Triggers, expect_gpus: str = "
     if all(fact.key != DRIVER for fact in facts_found):
         given.append(Fact(DRIVER, NOT_TOLD))  # else it would be concluded that there is none
     return Pasted(document, Facts([*facts_found, *given]), (_run(document, notes),), tells)
+
+
+def _speaks(triggers: Triggers) -> Callable[[str], bool]:
+    return lambda piece: triggers.find(piece.encode("utf-8", "replace")) >= 0
 
 
 def _chunks(data: bytes) -> Sequence[bytes]:
