@@ -20,6 +20,8 @@ IMPOSSIBLE = "impossible"
 UNKNOWN = "unknown"
 _CUDA_LABEL = re.compile(r"cu\d{2,3}")
 _PLAIN_LABELS = {"", "cpu"}
+# PyTorch's own builds for AMD and Intel; AMD's and everybody else's have more in their labels.
+_OTHER_VENDOR = re.compile(r"rocm\d{1,2}\.\d{1,2}(?:\.\d{1,2})?|xpu")
 
 
 def variant_name(cuda: Version) -> str:
@@ -30,6 +32,11 @@ def variant_name(cuda: Version) -> str:
 def is_plain(torch: Version) -> bool:
     """Whether the version looks like a release that PyTorch publishes: no pre-release, no label of somebody's own."""
     return not torch.is_prerelease and (torch.local in _PLAIN_LABELS or bool(_CUDA_LABEL.fullmatch(torch.local)))
+
+
+def has_own_label(torch: Version) -> bool:
+    """Whether it is a nightly, a vendor's or an own build; PyTorch's builds for AMD and Intel GPUs are none."""
+    return not is_plain(torch) and (torch.is_prerelease or not _OTHER_VENDOR.fullmatch(torch.local))
 
 
 def variant_of(torch: Version, cuda: Version | None) -> str:

@@ -35,7 +35,7 @@ def derive(facts: Facts, tables: Tables) -> Iterable[Fact]:
         return
     variant = builds.variant_of(torch, facts.version("torch.cuda_version"))
     yield Fact("torch.official", builds.official(torch, variant, tables) if builds.is_plain(torch) else builds.UNKNOWN)
-    yield Fact("torch.has_own_label", not builds.is_plain(torch))
+    yield Fact("torch.has_own_label", builds.has_own_label(torch))
     yield Fact("torch.variant", variant or NOT_LISTED)
     published = [
         rows.text(row, "variant") for row in tables["torch_variants"].rows if rows.version(row, "torch") == torch
