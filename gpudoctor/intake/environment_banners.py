@@ -21,8 +21,12 @@ _UNSLOTH = re.compile(
     r"CUDA Toolkit(?: =|:) (?P<cuda>\d{1,2}\.\d)\b(?:\. Triton(?: =|:) (?P<triton>\d\.\d\.\d))?"
 )
 _UNSLOTH_GPU = re.compile(
-    r"(?:^|GPU: |[\\/] {1,20})(?P<name>[A-Z][^.\\/\n]{3,60})\. (?:Num GPUs = (?P<count>\d{1,3})\. )?Max memory: \d"
+    r"(?:^|GPU: |[\\/|] {1,20}(?!GPU: ))(?P<name>[A-Z][^.\\/\n]{3,60})\. "
+    r"(?:Num GPUs = (?P<count>\d{1,3})\. )?Max memory: \d"
 )
+# kohya_ss and SD.Next: `INFO     Torch 2.0.1+cu118`, `Torch detected GPU: NVIDIA L4 VRAM 22491 Arch (8, 9) Cores 60`.
+_LOGGED = re.compile(r"\bINFO {1,12}(?:Torch|torch) (?P<torch>\d\.\d{1,2}\.\d\S{0,30})")
+_DETECTED = re.compile(r"\bTorch detected GPU: (?P<name>[A-Z].{2,60}?) VRAM \d{3,6} ")
 # ComfyUI: `Device: cuda:0 NVIDIA GeForce RTX 4090 : cudaMallocAsync`, the one device that it took.
 _COMFY = re.compile(r"\bcuda:(?P<index>\d{1,3}) (?P<name>[A-Z][^:\n]{2,60}?) : (?:native|cudaMallocAsync)\b")
 _INSTALLED = re.compile(r"^\s{0,8}Successfully installed (?P<packages>\S.{0,20000})$")
@@ -34,7 +38,7 @@ def read_banners(lines: Sequence[str], stated: Statements) -> set[int]:
     understood: set[int] = set()
     named: dict[int, str] = {}
     for place, line in enumerate(lines):
-        if "orch" in line and (_yolo(line, stated) or _unsloth(line, stated)):
+        if "orch" in line and (_yolo(line, stated) or _unsloth(line, stated) or _logged(line, stated)):
             understood.add(place)
         if "Max memory: " in line and _unsloth_gpu(line, stated):
             understood.add(place)
@@ -85,6 +89,17 @@ def _unsloth(line: str, stated: Statements) -> bool:
     if match["triton"]:
         stated.say("triton.version", match["triton"], LISTED)
     return True
+
+
+def _logged(line: str, stated: Statements) -> bool:
+    torch, gpu = _LOGGED.search(line), _DETECTED.search(line)
+    if torch:
+        values.torch_version(stated, torch["torch"], LISTED)
+        stated.add("torch.import_outcome", "imported", LISTED)
+    if gpu:
+        stated.add("gpu.names", (gpu["name"].strip(),), INFERRED)
+        stated.add("torch.cuda_available", True, INFERRED)
+    return bool(torch or gpu)
 
 
 def _unsloth_gpu(line: str, stated: Statements) -> bool:

@@ -12,7 +12,8 @@ from gpudoctor.model.version import Version
 _NAMED = re.compile(
     r"^\s{0,40}[-*'\"]{0,2}\s{0,4}(?:GPU models and configuration\s{0,9}:\s{0,4})?"
     r"GPU (?P<indices>\d{1,3}(?:-\d{1,3}|(?:,\d{1,3}){0,255}))"
-    r"['\"]?\s{0,40}: ['\"]?(?P<name>[A-Za-z][^\n(]{2,80}?)['\"]?,?\s{0,8}(?:\(UUID: [^)]{0,60}\)?)?$"
+    r"['\"]?\s{0,40}: ['\"]?(?P<name>[A-Za-z][^\n(]{2,80}?(?: \(nvgpu\))?)['\"]?,?\s{0,8}"
+    r"(?:\((?:UUID: [^)]{0,60}|[^()]{1,40})\)?)?$"
 )
 _ELLIPSIS = re.compile(r"\s{1,4}\.{3}$")
 _CAPABILITY = re.compile(

@@ -40,7 +40,8 @@ _TORCH_SAYS = re.compile(
     re.IGNORECASE,
 )
 _TORCH_IS = re.compile(
-    r"\b(?:version (?:of )?(?:py)?torch|(?:py)?torch version) is v?(?P<version>\d\.\d{1,2}\.\d\S{0,30})",
+    r"\b(?:version (?:of )?(?:py)?torch|(?:py)?torch version) (?:is|shows|reveals|says) "
+    r"v?(?P<version>\d\.\d{1,2}\.\d\S{0,30})",
     re.IGNORECASE,
 )
 _NUMPY_RUNS = re.compile(r"(?:^|cannot be run in )NumPy (?P<version>\d\.\d{1,2}\.\d\S{0,10}) as it may crash")

@@ -26,6 +26,11 @@ _COLUMNS = re.compile(
     r"^\s{0,8}(?P<name>[A-Za-z_][\w.-]{0,80})\s{2,80}v?(?P<version>\d{1,4}(?:\.\w{1,12}){1,5}(?:[+!-][\w.]{1,40})?)"
     r"(?:\s{1,60}(?P<build>\S{1,120})){0,1}(?:\s{1,60}\S{1,200})?\s*$"
 )
+# `torch 2.6.0`, all that a line says: what people type of their environment.
+_TYPED = re.compile(
+    r"^\s{0,8}(?:[-*\u2022]\s{1,4})?(?P<name>(?i:python|pytorch|torch|torchvision|torchaudio|numpy|triton|flash[-_]attn|xformers"
+    r"|transformers|accelerate|deepspeed|vllm|bitsandbytes)) v?(?P<version>\d{1,2}\.\d[\w.+]{0,40})\s*$"
+)
 # Lightning's `- torch:  1.13.1+cu116` within a list of packages.
 _LABELLED = re.compile(r"^\s{0,40}[-*]\s(?P<name>[a-z][\w.-]{0,60}):\s{1,40}(?P<version>\d[\w.+]{0,40})\s*$")
 _CONFLICT = re.compile(
@@ -64,6 +69,10 @@ def read_packages(lines: Sequence[str], stated: Statements) -> set[int]:
     for place, line in enumerate(lines):
         match = _match(line)
         if match is None:
+            typed = _TYPED.match(line)
+            if typed:
+                understood.add(place)
+                _typed(_plain(typed["name"]), typed["version"], stated)
             shown = _SHOWN_VERSION.match(line)
             named = _SHOWN.match(lines[place - 1]) if shown and place else None
             if shown and named:
@@ -84,6 +93,13 @@ def read_packages(lines: Sequence[str], stated: Statements) -> set[int]:
     if stack:
         stated.add("packages.names_versions", tuple(sorted(stack)), LISTED)
     return understood
+
+
+def _typed(name: str, version: str, stated: Statements) -> None:
+    if name == "python":
+        values.python(stated, version, TOLD)
+    else:
+        _state(name, version, stated, TOLD)
 
 
 def _told(lines: Sequence[str], stated: Statements) -> set[int]:

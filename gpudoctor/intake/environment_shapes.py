@@ -26,10 +26,17 @@ _DETECTRON_LABELS = {
 _ULTRALYTICS = re.compile(r"^\s{0,4}Environment\s{2,40}\S")
 _ULTRALYTICS_LABELS = {"OS": "Platform", "Python": "Python", "GPU": "GPU type", "GPU count": "GPU count"}
 _ROW = re.compile(r"^\s{0,4}(?P<label>[A-Za-z][\w., ]{0,60}?)\s{2,60}(?P<value>\S.{0,300})$")
+# `torch  <tick> 2.4.1+cu121>=1.8.0`: what Ultralytics requires and what it found.
+_REQUIRED = re.compile(r"^[\u2705\u274c] ?(?P<version>\d[\w.+-]{0,40}?)(?:[<>=!~;].{0,120})?$")
 _GPU_ROW = re.compile(r"^GPU \d{1,3}(?:,\d{1,3}){0,255}$")
 _ARCH = re.compile(r"\s{1,4}\(arch=(?P<capability>\d{1,2}\.\d)\)\s*$")
 _INSTALLED_AT = re.compile(r"\s@\s?(?:/|[A-Za-z]:\\).*$")
 _LONGEST_TABLE = 60
+_PACKAGES_HEAD = re.compile(r"^\s{0,8}\|?\s{0,20}(?:Name|Package)\s{0,40}\|\s{0,40}Version\s{0,40}\|", re.IGNORECASE)
+_PACKAGE_ROW = re.compile(
+    r"^\s{0,8}\|?\s{0,4}(?P<name>[A-Za-z_][\w.-]{0,60})\s{0,40}\|\s{0,40}v?(?P<version>\d[\w.+!-]{0,40})\s{0,40}"
+    r"\|(?:\s{0,40}(?P<build>[\w.+-]{1,60})\s{0,40}\|)?"
+)
 _CELLS = re.compile(r"^\s{0,8}\|(?P<label>[^|\n]{1,80})\|(?P<value>[^|\n]{1,300})\|\s*$")
 _HEADING = re.compile(
     r"^\s{0,3}(?:#{2,5}\s{1,4}(?P<label>[^#\n]{2,60}?)\s{0,4}#{0,5}|\*\*(?P<bold>[^*\n]{2,60})\*\*)\s*:?\s*$"
@@ -50,11 +57,15 @@ class Reshaped:
 def reshaped(lines: Sequence[str]) -> list[Reshaped]:
     """What tables and answered headings state, in the order of the lines."""
     found: list[Reshaped] = []
+    of_packages = False
     for place, line in enumerate(lines):
+        of_packages = "|" in line and (of_packages or bool(_PACKAGES_HEAD.match(line)))
         if "sys.platform" in line and _DETECTRON.match(line):
             found += _table(lines, place, _DETECTRON_LABELS)
         elif line.lstrip().startswith("Environment") and _ULTRALYTICS.match(line):
             found += _table(lines, max(0, place - 3), _ULTRALYTICS_LABELS)
+        elif of_packages:
+            found += _package(place, line)
         elif "|" in line:
             found += _cells(place, line)
         elif line.lstrip()[:2] in ("##", "**"):
@@ -78,6 +89,17 @@ def _table(lines: Sequence[str], first: int, labels: dict[str, str]) -> Iterator
                 yield Reshaped(place, f"{label} Compute Capability: {arch['capability']}")
         elif label in labels:
             yield Reshaped(place, f"{labels[label]}: {value}")
+        else:
+            required = _REQUIRED.match(value)
+            if required:
+                yield Reshaped(place, f"{label}=={required['version']}")
+
+
+def _package(place: int, line: str) -> Iterator[Reshaped]:
+    """A row of a list of packages that was made a Markdown table."""
+    row = _PACKAGE_ROW.match(line)
+    if row:
+        yield Reshaped(place, f"[conda] {row['name']}  {row['version']}  {row['build'] or ''}".rstrip())
 
 
 def _cells(place: int, line: str) -> Iterator[Reshaped]:

@@ -29,7 +29,7 @@ _KERNELS = {"nt": "Windows", "win32": "Windows", "linux": "Linux", "darwin": "Da
 
 def torch_version(stated: Statements, value: str, trust: int) -> bool:
     """`2.7.0+cu128`, `PyTorch 2.0.1`, `1.12.1+cu116 (False)`, `2.6.0 (CUDA)`."""
-    value = re.sub(r"^(?i:pytorch|torch)\s{1,4}v?(?=\d)", "", value.strip("'\" "))
+    value = re.sub(r"^(?i:pytorch|torch)[\s=-]{0,4}v?(?=\d)", "", value.strip("'\" "))
     version = version_in(value)
     if version is None:
         return is_nothing(value)

@@ -31,6 +31,8 @@ _RUN_ON = re.compile(
     r"|\b(?:pytorch version|xformers version|ComfyUI version|Python executable|Device): |Total VRAM \d"
 )
 LEAST_LABELS = 3
+MOST_PAIRS = 2_000
+_GOES_ON = re.compile(r"\s{0,4}[a-z][a-z_0-9]{0,20} [^:=]{10,}")
 _REPORT = re.compile(r"^\s{0,8}PyTorch version\s{0,30}:")
 _ANNOUNCED = re.compile(r"Collecting environment information")
 # The characters of other keyboards for what our formats write in ASCII.
@@ -78,6 +80,15 @@ def taken_apart(lines: list[str]) -> list[str]:
     return apart
 
 
+def _sentences(lines: list[str]) -> list[str]:
+    """Sentences that a writer or a mail program broke: one line ends in a word, the next goes on in small letters."""
+    joined = []
+    for line, following in zip(lines[:MOST_PAIRS], lines[1:]):
+        if len(line) >= 20 and line[-1:].isalnum() and _GOES_ON.match(following):
+            joined.append(f"{line} {following.strip()}")
+    return joined
+
+
 def end_of_first(lines: list[str]) -> int:
     """Where a second report of collect_env begins: of another machine or moment, so that it must not be mixed in."""
     starts = [place for place, line in enumerate(lines) if _REPORT.match(line) and _is_report(lines, place)]
@@ -98,12 +109,12 @@ def rejoined(lines: list[str]) -> list[str]:
     """
     lengths = [len(line) for line in lines if len(line) >= 40]
     if len(lengths) < 3:
-        return []
+        return _sentences(lines)
     width = max(lengths)
     full = [place for place, line in enumerate(lines[:-1]) if width - 16 <= len(line) <= width]
     if len(full) < 2 or width > 200:
-        return []
-    joined = []
+        return _sentences(lines)
+    joined = _sentences(lines)
     for place in full[:500]:
         following = lines[place + 1].strip()
         if following and not re.match(r"[-*#|+=\[]|\w[\w .]{0,40}: ", following):

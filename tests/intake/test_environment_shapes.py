@@ -60,6 +60,9 @@ RAM                 62.76 GB
 GPU                 NVIDIA L4, 22491MiB
 GPU count           2
 CUDA                12.1
+
+numpy               \u2705 2.1.1<=2.1.1,>=1.23.0
+torchvision         \u2705 0.19.1+cu121>=0.9.0
 """,
         {
             "python.version": "3.11.9",
@@ -69,6 +72,8 @@ CUDA                12.1
             "gpu.count": 2,
             "glibc.version": "2.36",
             "kernel.name": "Linux",
+            "numpy.version": "2.1.1",
+            "torchvision.version": "0.19.1+cu121",
         },
     ),
     "YOLOv5 on the CPU": Shape(
@@ -94,6 +99,34 @@ O^O/ \\_/ \\    Torch: 2.5.1+cu124. CUDA: 8.9. CUDA Toolkit: 12.4. Triton: 3.1.0
             "torch.cuda_available": True,
         },
     ),
+    "Unsloth, several GPUs": Shape(
+        """\
+   \\\\   /|    NVIDIA L40S. Num GPUs = 4. Max memory: 44.418 GB. Platform: Linux.
+O^O/ \\_/ \\    Torch: 2.6.0+cu124. CUDA: 8.9. CUDA Toolkit: 12.4. Triton: 3.2.0
+""",
+        {"gpu.names": ["NVIDIA L40S"], "gpu.count": 4, "torch.version": "2.6.0+cu124"},
+    ),
+    "kohya_ss": Shape(
+        "17:22:49-350014 INFO     Torch 2.0.1+cu118      \n"
+        "17:22:50-122539 INFO     Torch detected GPU: NVIDIA L4 VRAM 22491 Arch (8, 9) Cores 60\n",
+        {"torch.version": "2.0.1+cu118", "gpu.names": ["NVIDIA L4"], "torch.cuda_available": True},
+    ),
+    "a conda list as a Markdown table": Shape(
+        " Name | Version | Build | Channel\n --- | --- | --- | ---\n"
+        "numpy | 1.18.1 | py38h93ca92e_0 | defaults\npytorch | 1.12.1 | py3.8_cuda11.3_cudnn8.3.2_0 | pytorch |\n",
+        {"numpy.version": "1.18.1", "torch.version": "1.12.1", "torch.cuda_version": "11.3"},
+    ),
+    "names and versions, typed": Shape(
+        "python 3.12.7+gc\n- torch 2.6.0\nflash-attn 2.6.3\ncuda 12.8\n",
+        {
+            "python.version": "3.12.7+gc",
+            "torch.version": "2.6.0",
+            "flash_attn.version": "2.6.3",
+            "torch.cuda_version": None,
+        },
+    ),
+    "a Jetson": Shape("GPU models and configuration: GPU 0: Orin (nvgpu)\n", {"gpu.names": ["Orin (nvgpu)"]}),
+    "a list with its identifiers taken out": Shape("GPU 0: NVIDIA H200 (...)\n", {"gpu.names": ["NVIDIA H200"]}),
     "ComfyUI at its start": Shape(
         """\
 Total VRAM 24564 MB, total RAM 65336 MB
@@ -322,3 +355,8 @@ def test_a_table_printed_twice_is_one_machine() -> None:
     found = stated(TABLE.format(used="  100") + "\n" + TABLE.format(used="40000"))
     assert found["gpu.count"] == 1
     assert found["gpu.memory_used_bytes"] == [100 << 20]
+
+
+def test_a_sentence_that_was_broken_is_handed_on_whole() -> None:
+    text = "NVIDIA H100 PCIe with CUDA capability\nsm_90 is not compatible with the current PyTorch installation.\n"
+    assert environment.read(text).messages == (" ".join(text.strip().split("\n")),)
