@@ -45,6 +45,8 @@ class Ring:
         self.elements = max(1, int(job.get("elements", 16_384)) // self.world) * self.world
         self.sizes = [int(size) for size in job.get("sizes", [])]
         self.repeats = int(job.get("repeats", 3))
+        self.edges = [(int(one), int(other)) for one, other in job.get("edges", [])]
+        self.edge_bytes = int(job.get("edge_bytes", 8 << 20))
 
     def run(self, store: Any) -> None:
         """Everything in order; raises what torch raises, and WrongResultError."""
@@ -52,6 +54,10 @@ class Ring:
         self.phase("device", self.take_device)
         self.phase("join", lambda: self.join(store))
         self.phase("connect", self.connect)
+        if self.edges:
+            self.each_edge()
+            self.tell(phase="through", state="done")
+            return
         self.phase("all_reduce", self.all_reduce)
         self.phase("all_gather", self.all_gather)
         self.phase("reduce_scatter", self.reduce_scatter)
@@ -170,6 +176,38 @@ class Ring:
         self.hold("bandwidth", values, self.torch.zeros(values.shape))
         carried = 2.0 * (self.world - 1) / self.world * values.numel() * BYTES_OF_FLOAT
         self.tell(measured={"bytes": size, "seconds": seconds, "bus_bandwidth": carried / seconds})
+
+    def each_edge(self) -> None:
+        """One pair of ranks after the other exchanges numbers, while all others wait for them."""
+        for pair in self.edges:
+            self.phase("edge %d-%d" % pair, functools.partial(self.edge, pair))
+
+    def edge(self, pair: tuple[int, int]) -> None:
+        """Both of a pair send and receive at once: first numbers that are known, then many, by the clock."""
+        name = "edge %d-%d" % pair
+        if self.rank in pair:
+            other = pair[0] if self.rank == pair[1] else pair[1]
+            mine = self.share(self.rank).to(self.device)
+            found = self.torch.full_like(mine, float("nan"))
+            self.swap(name, mine, found, other)
+            self.hold(name, found, self.share(other))
+            mine = self.torch.zeros(self.edge_bytes // BYTES_OF_FLOAT, device=self.device)
+            found = self.torch.full_like(mine, float("nan"))
+            self.swap(name, mine, found, other)
+            began = time.perf_counter()
+            for _ in range(self.repeats):
+                self.swap(name, mine, found, other)
+            seconds = (time.perf_counter() - began) / self.repeats
+            self.hold(name, found, self.torch.zeros(found.shape))
+            moved = mine.numel() * BYTES_OF_FLOAT
+            self.tell(measured={"edge": list(pair), "bytes": moved, "seconds": seconds, "bandwidth": moved / seconds})
+        self.settle(name, [self.dist.all_reduce(self.torch.ones(1, device=self.device), async_op=True)])
+
+    def swap(self, name: str, mine: Any, found: Any, other: int) -> None:
+        """Send ours to one rank and take its."""
+        dist = self.dist
+        works = dist.batch_isend_irecv([dist.P2POp(dist.isend, mine, other), dist.P2POp(dist.irecv, found, other)])
+        self.settle(name, works)
 
     def hold(self, name: str, found: Any, expected: Any) -> None:
         """Raise WrongResultError unless both are the same to the last bit; not-a-number equals nothing."""

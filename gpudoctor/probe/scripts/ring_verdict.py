@@ -106,10 +106,25 @@ def measured(ends: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     slowest: dict[int, dict[str, Any]] = {}
     for end in ends:
         for one in end.get("measured", []):
+            if "edge" in one:
+                continue
             known = slowest.get(one["bytes"])
             if known is None or one["seconds"] > known["seconds"]:
                 slowest[one["bytes"]] = one
     return [slowest[size] for size in sorted(slowest)]
+
+
+def edges(ends: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """For each pair of ranks the figures of the slower one."""
+    slowest: dict[tuple[int, int], dict[str, Any]] = {}
+    for end in ends:
+        for one in end.get("measured", []):
+            if "edge" not in one:
+                continue
+            pair = (one["edge"][0], one["edge"][1])
+            if pair not in slowest or one["seconds"] > slowest[pair]["seconds"]:
+                slowest[pair] = one
+    return [slowest[pair] for pair in sorted(slowest)]
 
 
 def unsupported(ends: Sequence[dict[str, Any]]) -> list[str]:

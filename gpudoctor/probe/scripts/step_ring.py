@@ -47,7 +47,7 @@ def beside(name: str) -> Any:
 
 def run(torch: Any, options: dict[str, Any], emit: Emit) -> None:
     """Run the ring; emit what came of it, and then what further tries say of the reason."""
-    place = choose(torch)
+    place = choose(torch, options)
     if "not_applicable" in place:
         emit({"ring": place})
         return
@@ -60,7 +60,7 @@ def run(torch: Any, options: dict[str, Any], emit: Emit) -> None:
     emit({"ring": dict(first, **reason)})
 
 
-def choose(torch: Any) -> dict[str, Any]:
+def choose(torch: Any, options: dict[str, Any]) -> dict[str, Any]:
     """Backend and number of ranks, or why there is no ring to run."""
     dist = getattr(torch, "distributed", None)
     if dist is None or not dist.is_available():
@@ -72,7 +72,11 @@ def choose(torch: Any) -> dict[str, Any]:
         return {"backend": "nccl", "ranks": count}
     if not getattr(dist, "is_gloo_available", lambda: True)():
         return {"not_applicable": "this torch has neither gloo nor a GPU for NCCL"}
-    return {"backend": "gloo", "ranks": CPU_RANKS, "count_error": counted.get("error", "")}
+    return {
+        "backend": "gloo",
+        "ranks": int(options.get("cpu_ranks", CPU_RANKS)),
+        "count_error": counted.get("error", ""),
+    }
 
 
 def count_gpus(torch: Any) -> dict[str, Any]:
@@ -151,6 +155,7 @@ class Rings:
         found.update(self.place, ranks=len(devices))
         found.update(self.verdict.read_log(ends))
         found.update(measured=self.verdict.measured(ends), unsupported=self.verdict.unsupported(ends))
+        found["edges"] = self.verdict.edges(ends)
         return dict(found)
 
     def surroundings(self) -> dict[str, str | None]:
@@ -171,6 +176,8 @@ class Rings:
             "elements": self.options.get("elements", 16_384),
             "sizes": self.options.get("sizes", [1 << 20] if self.backend == "gloo" else [32 << 20]),
             "repeats": self.options.get("repeats", 3),
+            "edges": self.options.get("edges", []),
+            "edge_bytes": self.options.get("edge_bytes", 8 << 20 if self.backend == "gloo" else 64 << 20),
         }
         store = self.torch.distributed.FileStore("/proc/self/fd/%d" % meeting, len(devices))
         self.rank.Ring(self.torch, job, tell).run(store)
