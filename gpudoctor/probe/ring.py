@@ -11,8 +11,10 @@ from gpudoctor.model.exit_status import signal_name
 from gpudoctor.model.fact import Fact, FactSpec, FactType, Reason, Unknown, Value
 from gpudoctor.probe import answers
 from gpudoctor.probe.answers import known_or, said, text, texts, why_no_torch, why_step_failed
+from gpudoctor.probe.probes import Probe
 
 STEP = "ring"
+PROBES = (Probe(STEP, "quick", limit_s=45.0),)
 FACTS = (
     FactSpec(
         "probe.ring.outcome", FactType.TEXT, "how the ring went: passed, wrong_result, failed, crashed, timed_out"

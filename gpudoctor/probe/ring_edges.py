@@ -9,8 +9,10 @@ from gpudoctor.model.child import ChildEnd
 from gpudoctor.model.fact import Element, Fact, FactSpec, FactType, Reason, Unknown, Value
 from gpudoctor.probe import answers, ring
 from gpudoctor.probe.answers import first_line, known_or, said, text, why_no_torch, why_step_failed
+from gpudoctor.probe.probes import Probe
 
 STEP = "ring_edges"
+PROBES = (Probe(STEP, "full", limit_s=210.0),)
 PREFIX = "probe.ring_edges."
 _NUMBERS = FactType.NUMBER_LIST
 FACTS = (
