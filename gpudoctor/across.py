@@ -25,6 +25,7 @@ from gpudoctor.probe.zygote import Group, Step
 # What starting an interpreter and ending it may take beside the step.
 START_S = 3.0
 OUTCOME = ring_across.PREFIX + "outcome"
+FAULT = ring_across.PREFIX + "fault"
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,9 @@ def run_ring(settings: RingSettings) -> RingResult:
     facts = Facts(examination.facts)
     catalogue, specs = machine_catalogue(settings.rules)
     outcome = facts[OUTCOME]
-    if isinstance(outcome, Unknown):
-        raise ExaminationError(f"No ring was run under {examination.target.interpreter}: {outcome.detail}.")
+    why = facts[FAULT]
+    if isinstance(why, Unknown):
+        raise ExaminationError(f"No ring was run under {examination.target.interpreter}: {why.detail}.")
     derived = derive_all(facts, catalogue.tables)
     findings = tuple(about_the_ring(judge(catalogue, derived).findings, catalogue.rules.values()))
     failing = [finding for finding in findings if finding.kind is Kind.FAIL]

@@ -146,7 +146,7 @@ class Observation:
         self._host = host
         self._settings = settings
         self._progress = progress
-        probing = ProbeSettings(python=settings.python, kind=kind, level=settings.probes)
+        probing = ProbeSettings(python=settings.python, kind=kind)
         self._examining: _Worker[Examination] = _Worker(lambda: examine(host, probing))
         self._first: tuple[list[Fact], list[Run]] = ([], [])
         self._workers: list[_Worker[tuple[list[Fact], Run]]] = []

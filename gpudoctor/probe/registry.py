@@ -18,7 +18,7 @@ from gpudoctor.model.fact import Fact, FactSpec, FactType, Reason, Unknown, Valu
 from gpudoctor.model.registry import modules_of, specs_of
 from gpudoctor.model.run import Run
 from gpudoctor.model.version import Version
-from gpudoctor.probe import answers, probes, target, zygote
+from gpudoctor.probe import answers, target, zygote
 
 TYPES: dict[FactType, tuple[type, ...]] = {
     FactType.TEXT: (str,),
@@ -34,14 +34,12 @@ STEP_OUTCOMES = {"exited": "crashed", "blocked": "skipped", "started": "crashed"
 @dataclass(frozen=True)
 class ProbeSettings:
     """What to examine. `python`: the interpreter the user gave. `kind`: what the report calls the host.
-    `level`: which probes run, `none`, `quick` or `full`. `groups`: further groups of steps. Both run after the
-    built-in look at the runtime."""
+    `groups`: further groups of steps, which run after the built-in look at the runtime."""
 
     python: str = ""
     import_torch: bool = True
     kind: str = "live"
     groups: Sequence[zygote.Group] = ()
-    level: str = "none"
 
 
 @dataclass(frozen=True)
@@ -67,8 +65,7 @@ def examine(host: Host, settings: ProbeSettings | None = None) -> Examination:
     """Examine the target interpreter once. Raises ExaminationError when the one that was asked for is none."""
     settings = settings or ProbeSettings()
     choice = target.choose(host, settings.python)
-    probing = probes.groups_of(modules(), settings.level)
-    groups = (zygote.RUNTIME, *probing, *settings.groups) if settings.import_torch else ()
+    groups = (zygote.RUNTIME, *settings.groups) if settings.import_torch else ()
     end, plan = zygote.start(host, choice, settings.import_torch, groups)
     facts = tuple(facts_of(end, plan))
     return Examination(facts, tuple(runs_of(end, plan)), described(choice, end, settings.kind))

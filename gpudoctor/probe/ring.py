@@ -11,19 +11,19 @@ from gpudoctor.model.exit_status import signal_name
 from gpudoctor.model.fact import Fact, FactSpec, FactType, Reason, Unknown, Value
 from gpudoctor.probe import answers
 from gpudoctor.probe.answers import known_or, said, text, texts, why_no_torch, why_step_failed
-from gpudoctor.probe.probes import Probe
 
 STEP = "ring"
-PROBES = (Probe(STEP, "quick", limit_s=45.0),)
 FACTS = (
     FactSpec(
-        "probe.ring.outcome", FactType.TEXT, "how the ring went: passed, wrong_result, failed, crashed, timed_out"
+        "probe.ring.outcome",
+        FactType.TEXT,
+        "how the ring went: passed, wrong_result, failed, crashed, timed_out, not_applicable, not_requested",
     ),
     FactSpec(
         "probe.ring.fault",
         FactType.TEXT,
-        "the same more finely: none, variable, transport_p2p, transport_shm, transport_ib, wrong_result, device_busy, "
-        "rank_ended, hang or error",
+        "the same more finely: none, intermittent, variable, transport_p2p, transport_shm, transport_ib, wrong_result, "
+        "device_busy, rank_ended, hang or error",
     ),
     FactSpec("probe.ring.how_it_ended", FactType.TEXT, "how it ended, in words"),
     FactSpec("probe.ring.backend", FactType.TEXT, "what carried it: nccl, or gloo where there is no GPU for NCCL"),
@@ -53,6 +53,7 @@ FACTS = (
     FactSpec("probe.ring.tries", FactType.TEXT_LIST, "every further try with its outcome"),
     FactSpec("probe.ring.unsupported", FactType.TEXT_LIST, "what the backend of this torch says that it cannot do"),
 )
+KEYS = tuple(spec.key for spec in FACTS)
 # CUDA's words where another process holds the GPU, or nearly all of its memory.
 BUSY = re.compile(r"busy or unavailable|out of memory|exclusive")
 OUTCOMES = ("passed", "wrong_result", "failed", "crashed", "timed_out")
@@ -62,15 +63,11 @@ NOTHING = Unknown(Reason.NOT_APPLICABLE, "there is none")
 
 def facts(end: ChildEnd, plan: Mapping[str, Any]) -> Iterable[Fact]:
     """All of them; a ring that did not run has the reason for that."""
-    why = why_no_torch(end, plan) or not_asked(plan, STEP)
-    if why is not None:
-        return answers.absent(tuple(spec.key for spec in FACTS), why)
     line = said(end, STEP).get("ring")
     found = line if isinstance(line, Mapping) else {}
-    if "not_applicable" in found:
-        return answers.absent(
-            tuple(spec.key for spec in FACTS), Unknown(Reason.NOT_APPLICABLE, text(found["not_applicable"]))
-        )
+    why = why_not(end, plan, STEP, found)
+    if why is not None:
+        return without(why, KEYS)
     if found.get("outcome") not in OUTCOMES:
         return without_answer(end)
     values = {**how_it_went(found), **why_it_failed(found), "fault": fault(found), "how_it_ended": words(found)}
@@ -78,22 +75,31 @@ def facts(end: ChildEnd, plan: Mapping[str, Any]) -> Iterable[Fact]:
 
 
 def without_answer(end: ChildEnd) -> tuple[Fact, ...]:
-    """The facts of a step that ended before it could say anything; a crash or a hang is an outcome even so."""
+    """The facts of a step that ended before it could say anything; a crash is an outcome even so."""
     why = why_step_failed(end, STEP)
-    step = answers.outcome_of(end, STEP)
-    outcome = {"exited": "crashed", "completed": "", "started": ""}.get(step, step)
+    # A step that was timed out had no time left: each try within it has a limit of its own and would have told.
+    outcome = {"crashed": "crashed", "exited": "crashed", "failed": "failed"}.get(answers.outcome_of(end, STEP), "")
     known: dict[str, Value] = {}
-    if outcome in OUTCOMES:
-        kind = {"timed_out": "hang", "crashed": "rank_ended"}.get(outcome, "error")
+    if outcome:
+        kind = "rank_ended" if outcome == "crashed" else "error"
         known = {"outcome": outcome, "fault": kind, "how_it_ended": f"before any rank ran, {why.detail}"}
-    keys = (spec.key.rpartition(".")[2] for spec in FACTS)
-    return tuple(Fact(f"probe.ring.{key}", known.get(key, why)) for key in keys)
+    return tuple(Fact(key, known.get(key.rpartition(".")[2], why)) for key in KEYS)
 
 
-def not_asked(plan: Mapping[str, Any], step: str) -> Unknown | None:
-    """NOT_REQUESTED where the plan does not hold a step."""
-    asked = any(item["name"] == step for group in plan.get("groups", ()) for item in group["steps"])
-    return None if asked else Unknown(Reason.NOT_REQUESTED, "the probe was not asked for")
+def why_not(end: ChildEnd, plan: Mapping[str, Any], step: str, found: Mapping[str, Any]) -> Unknown | None:
+    """Why a probe did not run: torch is not there, nobody asked, or this torch or machine cannot."""
+    if not any(item["name"] == step for group in plan.get("groups", ()) for item in group["steps"]):
+        return Unknown(Reason.NOT_REQUESTED, "the probe was not asked for")
+    missing = why_no_torch(end, plan)
+    if missing is None and "not_applicable" in found:
+        return Unknown(Reason.NOT_APPLICABLE, text(found["not_applicable"]))
+    return missing
+
+
+def without(why: Unknown, keys: tuple[str, ...]) -> tuple[Fact, ...]:
+    """The facts of a probe that did not run; that it was not to run is an outcome, the first of its facts."""
+    plain = why.reason in (Reason.NOT_REQUESTED, Reason.NOT_APPLICABLE)
+    return (Fact(keys[0], why.reason.value if plain else why), *answers.absent(keys[1:], why))
 
 
 def how_it_went(found: Mapping[str, Any]) -> dict[str, Value | Unknown]:
@@ -150,6 +156,8 @@ def fault(found: Mapping[str, Any]) -> str:
     """What ails the ring, as one word."""
     if found["outcome"] == "passed":
         return "none"
+    if found.get("intermittent") is True:
+        return "intermittent"
     if texts(found.get("blamed_variables")):
         return "variable"
     transport = text(found.get("blamed_transport"))

@@ -9,7 +9,7 @@ from gpudoctor.model.child import ChildEnd
 from gpudoctor.model.exit_status import signal_name
 from gpudoctor.model.fact import Fact, FactSpec, FactType, Reason, Unknown, Value
 from gpudoctor.probe import answers, ring
-from gpudoctor.probe.answers import known_or, said, text, texts, why_no_torch, why_step_failed
+from gpudoctor.probe.answers import known_or, said, text, texts, why_step_failed
 
 STEP = "ring_across"
 PREFIX = "probe.ring_across."
@@ -66,13 +66,10 @@ MOST_ROWS = 40
 
 def facts(end: ChildEnd, plan: Mapping[str, Any]) -> Iterable[Fact]:
     """All of them; where the step did not run, the reason for that."""
-    why = why_no_torch(end, plan) or ring.not_asked(plan, STEP)
     line = said(end, STEP)
-    across = line.get("across")
-    if why is None and isinstance(across, Mapping):
-        why = Unknown(Reason.NOT_APPLICABLE, text(across.get("not_applicable")))
+    why = ring.why_not(end, plan, STEP, mapping(line.get("across")))
     if why is not None:
-        return answers.absent(KEYS, why)
+        return ring.without(why, KEYS)
     place = options_of(plan)
     found = Met(line, place).values() or cut_off(end)
     return tuple(Fact(key, found.get(key[len(PREFIX) :], NOT_REACHED)) for key in KEYS)
@@ -91,10 +88,10 @@ def cut_off(end: ChildEnd) -> dict[str, Value | Unknown]:
     """What is known where the step ended before it could say how the ring went."""
     why = why_step_failed(end, STEP)
     outcome = answers.outcome_of(end, STEP)
-    known = {"timed_out": "timed_out", "crashed": "crashed", "exited": "crashed", "failed": "failed"}.get(outcome)
+    known = {"crashed": "crashed", "exited": "crashed", "failed": "failed"}.get(outcome)
     if known is None:
         return {"outcome": why, "fault": why, "how_it_ended": why}
-    kind = {"timed_out": "hang", "crashed": "rank_ended"}.get(known, "error")
+    kind = "rank_ended" if known == "crashed" else "error"
     return {"outcome": known, "fault": kind, "how_it_ended": f"before the ring had run, {why.detail}"}
 
 

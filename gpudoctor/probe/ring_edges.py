@@ -7,12 +7,10 @@ from typing import Any
 
 from gpudoctor.model.child import ChildEnd
 from gpudoctor.model.fact import Element, Fact, FactSpec, FactType, Reason, Unknown, Value
-from gpudoctor.probe import answers, ring
-from gpudoctor.probe.answers import first_line, known_or, said, text, why_no_torch, why_step_failed
-from gpudoctor.probe.probes import Probe
+from gpudoctor.probe import ring
+from gpudoctor.probe.answers import first_line, known_or, said, text, why_step_failed
 
 STEP = "ring_edges"
-PROBES = (Probe(STEP, "full", limit_s=210.0),)
 PREFIX = "probe.ring_edges."
 _NUMBERS = FactType.NUMBER_LIST
 FACTS = (
@@ -41,15 +39,13 @@ KEYS = tuple(spec.key for spec in FACTS)
 
 def facts(end: ChildEnd, plan: Mapping[str, Any]) -> Iterable[Fact]:
     """All of them; where the step did not run, the reason for that."""
-    why = why_no_torch(end, plan) or ring.not_asked(plan, STEP)
     line = said(end, STEP).get("ring_edges")
     found = line if isinstance(line, Mapping) else {}
-    if why is None and "not_applicable" in found:
-        why = Unknown(Reason.NOT_APPLICABLE, text(found["not_applicable"]))
+    why = ring.why_not(end, plan, STEP, found)
     if why is None and not found:
         why = why_step_failed(end, STEP)
     if why is not None:
-        return answers.absent(KEYS, why)
+        return ring.without(why, KEYS)
     values = values_of(found, why_step_failed(end, STEP))
     return tuple(Fact(PREFIX + name, value) for name, value in values.items())
 

@@ -114,12 +114,21 @@ def test_the_first_try_counts_where_the_further_ones_were_cut_off() -> None:
 
 
 def test_why_there_is_no_ring() -> None:
-    assert told({"not_applicable": "built without"})[KEY + "outcome"].reason is Reason.NOT_APPLICABLE
+    without = told({"not_applicable": "built without"})
+    assert (without[KEY + "outcome"], without[KEY + "ranks"].detail) == ("not_applicable", "built without")
     plan = zygote.plan_for(10.0, True, ())
     end = ChildEnd(End.EXITED, lines=({"step": "torch_import", "outcome": "imported"},))
-    assert {fact.value.reason for fact in ring.facts(end, plan)} == {Reason.NOT_REQUESTED}
+    first, *others = ring.facts(end, plan)
+    assert (first.key, first.value) == (KEY + "outcome", "not_requested")
+    assert {fact.value.reason for fact in others} == {Reason.NOT_REQUESTED}
+    plan = zygote.plan_for(10.0, True, (Group("ring", (Step("ring"),)),))
     lost = dataclasses.replace(end, end=End.SIGNALLED, signal="SIGKILL", lines=())
     assert {fact.value.reason for fact in ring.facts(lost, plan)} == {Reason.CRASHED}
+
+
+def test_a_step_that_was_cut_off_is_no_hang_of_the_ring() -> None:
+    """Each try has a limit of its own, so a step that runs into its limit had no time, and nothing is known."""
+    assert told({}, outcome="timed_out", seconds=3.0)[KEY + "fault"].reason is Reason.TIMED_OUT
 
 
 def test_a_step_that_dies_is_an_outcome_too() -> None:
@@ -145,6 +154,7 @@ def test_a_step_that_dies_is_an_outcome_too() -> None:
             "a rank failed",
         ),
         ({"outcome": "timed_out", "failed_ranks": [], "blamed_transport": "P2P"}, "transport_p2p", "no rank"),
+        ({"outcome": "timed_out", "failed_ranks": [], "intermittent": True}, "intermittent", "no rank"),
         ({"outcome": "failed", "failed_ranks": [0], "blamed_variables": ["NCCL_X"]}, "variable", "rank 0 failed"),
     ],
 )

@@ -70,7 +70,8 @@ def test_pairs_that_were_left_out_are_named() -> None:
 
 
 def test_why_there_is_none() -> None:
-    assert told({"not_applicable": "there is one GPU"})[KEY + "outcome"].reason is Reason.NOT_APPLICABLE
+    alone = told({"not_applicable": "there is one GPU"})
+    assert (alone[KEY + "outcome"], alone[KEY + "pairs"].reason) == ("not_applicable", Reason.NOT_APPLICABLE)
     assert told(None, outcome="crashed")[KEY + "pairs"].reason is Reason.CRASHED
 
 

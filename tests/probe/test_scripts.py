@@ -11,7 +11,8 @@ import pytest
 SCRIPTS = sorted((Path(__file__).resolve().parents[2] / "gpudoctor" / "probe" / "scripts").glob("*.py"))
 STDLIB = set(
     "__future__ ast collections ctypes faulthandler functools importlib json linecache os platform re select signal "
-    "datetime errno fcntl itertools socket sys time traceback types typing warnings threading tempfile struct math random".split()
+    "datetime errno fcntl itertools socket sys time traceback types typing warnings threading tempfile struct math "
+    "random".split()
 )
 
 
