@@ -33,7 +33,10 @@ class HostError(Exception):
 
 @dataclass(frozen=True)
 class FileInfo:
-    """What stat tells. `kind` is `file`, `directory`, `link`, `char`, `block`, `socket`, `fifo`; sizes in bytes."""
+    """What stat tells. `kind` is `file`, `directory`, `link`, `char`, `block`, `socket`, `fifo`; sizes in bytes.
+
+    `modified_seconds` counts from 1970, of plain files only; 0 where nobody told.
+    """
 
     kind: str
     size: int = 0
@@ -43,6 +46,7 @@ class FileInfo:
     major: int = 0
     minor: int = 0
     link_target: str = ""
+    modified_seconds: int = 0
 
 
 @dataclass(frozen=True)

@@ -206,6 +206,7 @@ def _stat(path: str, follow: bool) -> FileInfo:
         major=os.major(info.st_rdev) if is_node else 0,
         minor=os.minor(info.st_rdev) if is_node else 0,
         link_target=os.readlink(path) if kind == "link" else "",
+        modified_seconds=max(0, int(info.st_mtime)) if kind == "file" else 0,
     )
 
 
