@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from gpudoctor.knowledge.tables import Tables
 from gpudoctor.model.comparison import Comparison, Difference
 from gpudoctor.model.diagnosis import Diagnosis
 from gpudoctor.model.fact import Facts, Reason, Unknown, Value
 from gpudoctor.model.finding import Finding, Kind
+from gpudoctor.model.record import record
 from gpudoctor.model.rule import Severity
 
 LIKELY = 60
@@ -24,7 +24,7 @@ UNLISTED = 10
 _DECIDED = (Reason.NOT_INSTALLED, Reason.NOT_APPLICABLE)
 
 
-@dataclass(frozen=True)
+@record
 class _Weight:
     pattern: str
     weight: int

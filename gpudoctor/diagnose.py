@@ -9,7 +9,6 @@ import _thread
 import contextlib
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Generic, NoReturn, TypeVar
@@ -25,6 +24,7 @@ from gpudoctor.knowledge.source import find_rules
 from gpudoctor.model.diagnosis import Diagnosis, Target
 from gpudoctor.model.errors import ExaminationError
 from gpudoctor.model.fact import Fact, Facts, FactSpec
+from gpudoctor.model.record import record
 from gpudoctor.model.run import Run
 from gpudoctor.probe.registry import Examination, ProbeSettings, examine, unanswered
 
@@ -42,7 +42,7 @@ FILE_SHARE = 0.25
 KILLING_SECONDS = 5.0
 
 
-@dataclass(frozen=True)
+@record
 class CheckSettings:
     """What was asked. `source` is a recorded machine's folder or a report; empty means this machine.
 
@@ -57,7 +57,7 @@ class CheckSettings:
     source: str = ""
 
 
-@dataclass(frozen=True)
+@record
 class Result:
     """A diagnosis with the declarations of the facts in it."""
 
@@ -100,7 +100,7 @@ def see(settings: CheckSettings, progress: Progress = lambda _step: None) -> tup
     return derive_all(facts, catalogue.tables), machine_specs()
 
 
-def record(
+def record_machine(
     settings: CheckSettings, folder: Path, redactor: RedactorOf, progress: Progress = lambda _step: None
 ) -> None:
     """Record a machine into a folder: every question that the collectors ask, with its answer.

@@ -6,7 +6,6 @@ Nothing of the machine that this runs on enters the judgement.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 
 from gpudoctor.diagnose import CheckSettings, Result
 from gpudoctor.explain import known_specs, triggers_of
@@ -28,6 +27,7 @@ from gpudoctor.model.document import Document, Line
 from gpudoctor.model.errors import ExaminationError
 from gpudoctor.model.fact import Fact, Facts, Reason, Unknown
 from gpudoctor.model.finding import Finding
+from gpudoctor.model.record import record, replace
 from gpudoctor.model.run import Run
 
 CHUNK_BYTES = 1 << 20
@@ -37,7 +37,7 @@ DRIVER = "driver.version"
 NOT_TOLD = Unknown(Reason.NO_DATA, "the text does not tell")
 
 
-@dataclass(frozen=True)
+@record
 class Pasted:
     """What was read of a text: the document with all that it states, whether that is anything, how the reading went."""
 

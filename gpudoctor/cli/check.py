@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -28,13 +27,14 @@ from gpudoctor.explain import known_specs
 from gpudoctor.model.diagnosis import Diagnosis
 from gpudoctor.model.errors import ExaminationError, UsageError
 from gpudoctor.model.finding import Kind
+from gpudoctor.model.record import record
 from gpudoctor.model.rule import Severity
 
 MAXIMUM_REPORT_BYTES = 64 << 20
 DEFAULT_SECONDS = {"none": 60.0, "quick": 60.0, "full": 300.0}
 
 
-@dataclass(frozen=True)
+@record
 class CheckOptions:
     """The command line of `check`, field by field."""
 

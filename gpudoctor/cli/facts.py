@@ -15,7 +15,7 @@ from gpudoctor.cli.exit_codes import Exit
 from gpudoctor.cli.options import json_option, output_option, python_option, redact_option, timeout_option
 from gpudoctor.cli.output import output_stream
 from gpudoctor.cli.progress import progress_line
-from gpudoctor.diagnose import CheckSettings, RedactorOf, record, see
+from gpudoctor.diagnose import CheckSettings, RedactorOf, record_machine, see
 from gpudoctor.model.fact import Facts, FactSpec
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def command(**given: Any) -> int:
     )
     with progress_line(quiet=given["as_json"]) as progress:
         if given["record"]:
-            record(settings, Path(given["record"]), _redactor(given["redact"] is not False), progress)
+            record_machine(settings, Path(given["record"]), _redactor(given["redact"] is not False), progress)
             folder = given["record"]
             sys.stderr.write(
                 f"gpudoctor: this machine is recorded in {folder}; judge it with `check --from {folder}`.\n"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +20,14 @@ from gpudoctor.knowledge.tables import Tables
 from gpudoctor.knowledge.wheel_question import Given, Pair, Question
 from gpudoctor.model.errors import UsageError
 from gpudoctor.model.fact import Facts
+from gpudoctor.model.record import record, replace
 from gpudoctor.model.version import Version
 
 SECONDS = 60.0
 NEWEST_OF_BRANCH = 999
 
 
-@dataclass(frozen=True)
+@record
 class Answer:
     """Everything that the text and the JSON tell."""
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Union
+
+from gpudoctor.model.record import record
 
 Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 
 
-@dataclass(frozen=True)
+@record
 class Route:
     """One IPv4 route: the network it leads to and the interface."""
 

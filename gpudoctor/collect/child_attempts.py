@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
 from gpudoctor.host.base import Host, HostError
 from gpudoctor.model.child import ChildEnd, End
 from gpudoctor.model.fact import Reason, Unknown
+from gpudoctor.model.record import field, record
 
 SCRIPTS = Path(__file__).parent / "scripts"
 MACHINE = -1
@@ -36,7 +36,7 @@ def code_of(line: Mapping[str, Json]) -> int | None:
     return code if isinstance(code, int) and not isinstance(code, bool) else None
 
 
-@dataclass(frozen=True)
+@record
 class Plan:
     """How to run one driver child. `vital` steps carry all others: when one dies, no further child is started.
 
@@ -52,7 +52,7 @@ class Plan:
     step_seconds: float
 
 
-@dataclass(frozen=True)
+@record
 class Death:
     """One child that did not come to its end: the call that it was in, and how it ended."""
 
@@ -74,7 +74,7 @@ class Death:
         return self.unknown.detail.splitlines()[0]
 
 
-@dataclass(frozen=True)
+@record
 class Readings:
     """What all children together told: a line for each step and device, and the deaths on the way."""
 

@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from gpudoctor.collect.elf_file import read_elf
 from gpudoctor.collect.loader_search import Candidate, candidates
 from gpudoctor.host.base import Host, HostError
 from gpudoctor.model.fact import Fact, FactSpec, FactType, Reason, Unknown, Value
+from gpudoctor.model.record import record
 from gpudoctor.model.version import Version
 
 LIBRARIES = {
@@ -73,7 +73,7 @@ def _specs(area: str, meaning: str) -> Iterator[FactSpec]:
 FACTS: tuple[FactSpec, ...] = tuple(spec for area, (_, _, text) in LIBRARIES.items() for spec in _specs(area, text))
 
 
-@dataclass(frozen=True)
+@record
 class Library:
     """One file. `version` is the text in its real name, empty where there is none."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 
 from gpudoctor.host.base import Host
+from gpudoctor.model.record import record
 
 HEADER_BYTES = 64
 # ELF machine number and word size for the kernel's names of processors (elf.h).
@@ -22,7 +22,7 @@ MACHINES = {
 NAMES = {3: "i386", 21: "ppc64", 40: "arm", 62: "x86_64", 183: "aarch64", 243: "riscv64"}
 
 
-@dataclass(frozen=True)
+@record
 class ElfFile:
     """`problem` says in words why the loader cannot use the file; empty when it can. `bits` and `machine` are 0 where
     the header does not tell."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 import posixpath
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from gpudoctor.host.base import Host, HostError
+from gpudoctor.model.record import record
 
 CACHE = "/etc/ld.so.cache"
 CACHE_LIMIT = 8_000_000
@@ -26,7 +26,7 @@ CACHE_FLAGS = {"x86_64": 0x0300, "aarch64": 0x0A00, "arm64": 0x0A00, "ppc64le": 
 TRIPLES = {"x86_64": "x86_64-linux-gnu", "aarch64": "aarch64-linux-gnu", "arm64": "aarch64-linux-gnu"}
 
 
-@dataclass(frozen=True)
+@record
 class Candidate:
     """One place where the loader would find the library. `source` is preload, library_path, cache or default."""
 

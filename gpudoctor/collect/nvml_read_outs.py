@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from gpudoctor.collect.child_attempts import Json, text_of
 from gpudoctor.collect.nvml_decode import (
@@ -17,6 +16,7 @@ from gpudoctor.collect.nvml_decode import (
     word,
 )
 from gpudoctor.model.fact import Element, FactSpec, FactType
+from gpudoctor.model.record import record
 from gpudoctor.model.version import Version
 
 Convert = Callable[[Json], Element]
@@ -25,7 +25,7 @@ Convert = Callable[[Json], Element]
 JUNK = (ValueError, TypeError, LookupError, ArithmeticError)
 
 
-@dataclass(frozen=True)
+@record
 class ReadOut:
     """One per-device fact. `convert` raises one of JUNK on a value of the wrong shape, which is then unparseable."""
 

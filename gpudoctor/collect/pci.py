@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import partial
 
 from gpudoctor.collect.base import attempt
 from gpudoctor.collect.parsing import fact, names_in, read_line, whole_number
 from gpudoctor.host.base import Host, HostError
 from gpudoctor.model.fact import Element, Fact, FactSpec, FactType, Reason, Unknown
+from gpudoctor.model.record import record
 
 _FOLDER = "/sys/bus/pci/devices"
 _TEXTS = FactType.TEXT_LIST
@@ -35,7 +35,7 @@ _ACS_CAPABILITY = 0x000D
 _ACS_REDIRECTS = 0x0C  # request redirect and completion redirect (PCI Express base specification, 7.7.8.3)
 
 
-@dataclass(frozen=True)
+@record
 class Device:
     """One PCI function: its address, class and ids as numbers."""
 

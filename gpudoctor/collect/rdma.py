@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import partial
 
 from gpudoctor.collect.base import attempt
 from gpudoctor.collect.parsing import fact, names_in, present, printable, read_line
 from gpudoctor.host.base import Host
 from gpudoctor.model.fact import Fact, FactSpec, FactType, Unknown
+from gpudoctor.model.record import record
 
 _FOLDER = "/sys/class/infiniband"
 _TEXTS = FactType.TEXT_LIST
@@ -25,7 +25,7 @@ FACTS = (
 )
 
 
-@dataclass(frozen=True)
+@record
 class Port:
     """One port: its name and its folder in /sys."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gpudoctor.model.fact import Reason, Unknown
+from gpudoctor.model.record import record
 
 if TYPE_CHECKING:
     from gpudoctor.model.child import ChildEnd
@@ -31,7 +31,7 @@ class HostError(Exception):
         return Unknown(self.reason, self.detail)
 
 
-@dataclass(frozen=True)
+@record
 class FileInfo:
     """What stat tells. `kind` is `file`, `directory`, `link`, `char`, `block`, `socket`, `fifo`; sizes in bytes.
 
@@ -49,7 +49,7 @@ class FileInfo:
     modified_seconds: int = 0
 
 
-@dataclass(frozen=True)
+@record
 class DiskUse:
     """A mounted file system, in bytes and inodes. `read_only` and `no_exec` are its mount flags."""
 

@@ -16,12 +16,12 @@ import subprocess
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from gpudoctor.host import descendants
 from gpudoctor.host.streams import Capture, ResultFile, parse_lines, plan_file
 from gpudoctor.model.child import ChildEnd, End
+from gpudoctor.model.record import replace
 
 try:
     import resource

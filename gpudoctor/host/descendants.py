@@ -11,14 +11,15 @@ import errno
 import os
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from gpudoctor.model.record import record
 
 TOKEN_VARIABLE = "GPUDOCTOR_RUN"
 MAXIMUM_ENVIRON_BYTES = 4 * 1024 * 1024
 ROUNDS = 6
 
 
-@dataclass(frozen=True)
+@record
 class Process:
     """One line of /proc. `started` counts in clock ticks since boot."""
 

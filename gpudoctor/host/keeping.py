@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import errno
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from gpudoctor.host.base import DiskUse, FileInfo, HostError
@@ -16,13 +14,14 @@ from gpudoctor.host.failures import named_error
 from gpudoctor.host.recording import FILES, FORMAT, INDEX, Piece
 from gpudoctor.model.child import ChildEnd
 from gpudoctor.model.errors import ExaminationError, UsageError
+from gpudoctor.model.record import as_dict, field, record, replace
 
 # These say that there is nothing at a path, whatever one asks of it; other refusals hold for one question only.
 NOTHING_THERE = ("ENOENT", "ENOTDIR")
 MAXIMUM_NAME_BYTES = 255
 
 
-@dataclass
+@record(frozen=False)
 class Kept:
     """The answers so far, by path, name or command."""
 
@@ -69,7 +68,7 @@ def _renamed(kept: Kept, redact: Callable[[str], str]) -> Kept:
     }
     by_path["links"] = {path: place(real) for path, real in by_path["links"].items()}
     by_path["errors"] = {path: errors for path, errors in by_path["errors"].items() if errors}
-    return dataclasses.replace(kept, **by_path)
+    return replace(kept, **by_path)
 
 
 def _contents(kept: Kept) -> tuple[dict[str, bytes], dict[str, list[Piece]]]:
@@ -134,7 +133,7 @@ def _index(kept: Kept, pieces: Mapping[str, list[Piece]], redact: Callable[[str]
         "dirs": {path: [redact(name) for name in names] for path, names in kept.dirs.items()},
         "links": kept.links,
         "errors": _errors(kept, redact),
-        "disk": {path: dataclasses.asdict(use) for path, use in kept.disk.items()},
+        "disk": {path: as_dict(use) for path, use in kept.disk.items()},
         "pieces": {
             path: [_piece(path, one, redact) for one in sorted(some, key=lambda piece: piece.offset)]
             for path, some in pieces.items()
@@ -155,7 +154,7 @@ def _variable(name: str, value: str, redact: Callable[[str], str]) -> str:
 
 
 def _node(info: FileInfo, redact: Callable[[str], str]) -> dict[str, Any]:
-    plain = {one.name: getattr(info, one.name) for one in dataclasses.fields(info) if getattr(info, one.name)}
+    plain = {name: value for name, value in as_dict(info).items() if value}
     if "link_target" in plain:
         plain["link_target"] = redact(plain["link_target"])
     return plain
@@ -203,10 +202,9 @@ def _is_text(data: bytes) -> bool:
 
 def _end(end: ChildEnd, redact: Callable[[str], str]) -> dict[str, Any]:
     plain: dict[str, Any] = {"end": end.end.value}
-    for one in dataclasses.fields(end):
-        value = getattr(end, one.name)
-        if one.name != "end" and value:
-            plain[one.name] = _deep(list(value) if one.name == "lines" else value, redact)
+    for name, value in as_dict(end).items():
+        if name != "end" and value:
+            plain[name] = _deep(list(value) if name == "lines" else value, redact)
     return plain
 
 

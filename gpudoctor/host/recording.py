@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import base64
 import binascii
-import dataclasses
 import json
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from gpudoctor.host.base import DiskUse, FileInfo
 from gpudoctor.model.child import ChildEnd, End
 from gpudoctor.model.errors import ExaminationError
+from gpudoctor.model.record import field, names_of, record
 
 FORMAT = 1
 INDEX = "host.json"
@@ -42,7 +41,7 @@ _SHAPES: Mapping[str, type] = {
 }
 
 
-@dataclass(frozen=True)
+@record
 class Piece:
     """A part of a file that was read from `offset`; `last` when the file ended within it."""
 
@@ -51,7 +50,7 @@ class Piece:
     last: bool
 
 
-@dataclass(frozen=True)
+@record
 class Recording:
     """A recorded machine, checked. `files` maps the machine's paths to where their contents lie in the recording."""
 
@@ -163,7 +162,7 @@ def _names(path: str, names: object) -> tuple[str, ...]:
 def _fields(kind: type[T], where: str, values: object) -> T:
     if not isinstance(values, dict):
         raise _BrokenError(f"`{where}` must be an object")
-    types = {one.name: one.type for one in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    types: dict[str, str] = {name: str(kind.__annotations__[name]) for name in names_of(kind)}
     for key, value in values.items():
         expected = {"str": str, "int": int, "bool": bool}.get(str(types.get(key)))
         if expected is None:

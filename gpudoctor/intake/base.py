@@ -12,12 +12,11 @@ Readers get cleaned text of at most 16 MiB. They never raise on any text: what t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from gpudoctor.model.fact import Fact
+from gpudoctor.model.record import record
 
 
-@dataclass(frozen=True)
+@record
 class Reading:
     """What a reader took from a document: facts, further lines of text in it that signatures should see (messages
     inside JSON), and what it did not understand. `replaces_lines` is for what is no text at all: none of it is then

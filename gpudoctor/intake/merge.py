@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from gpudoctor.intake.pod import TELLING
 from gpudoctor.model.document import Document
 from gpudoctor.model.errors import UsageError
 from gpudoctor.model.exit_status import ExitStatus
 from gpudoctor.model.fact import Element, Fact, Facts, Unknown, Value
+from gpudoctor.model.record import replace
 
 # Who is believed first where documents differ: what a machine wrote about this crash before what a person noted.
 TRUST = ("container_inspect", "pod", "slurm", "events", "cgroup", "kernel_log", "elastic_error", "nvidia_smi")

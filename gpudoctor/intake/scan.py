@@ -11,9 +11,9 @@ import codecs
 import re
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 
 from gpudoctor.model.document import Line
+from gpudoctor.model.record import record
 
 DIGITS = b"0123456789"
 HEXADECIMAL = b"abcdefABCDEF"
@@ -29,7 +29,7 @@ _ESCAPES = re.compile(
 )
 
 
-@dataclass(frozen=True)
+@record
 class Scan:
     """What one pass found. `head` is the beginning, whole for documents up to 16 MiB (`is_whole`)."""
 

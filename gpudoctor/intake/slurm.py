@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from gpudoctor.intake.base import Reading
 from gpudoctor.intake.crash_facts import bytes_of
 from gpudoctor.model.fact import Fact
+from gpudoctor.model.record import record
 
 KIND = "slurm"
 FACTS = ()
@@ -34,7 +34,7 @@ _SCONTROL = re.compile(
 )
 
 
-@dataclass(frozen=True)
+@record
 class _Row:
     state: str = ""
     exit: str = ""

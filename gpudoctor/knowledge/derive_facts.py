@@ -7,7 +7,6 @@ derived, and a module that raises costs only its own facts.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from types import ModuleType
 
@@ -15,10 +14,11 @@ from gpudoctor.knowledge import derive
 from gpudoctor.knowledge.tables import Tables
 from gpudoctor.model.errors import RulesError
 from gpudoctor.model.fact import Fact, Facts, FactSpec, Reason, Unknown
+from gpudoctor.model.record import record
 from gpudoctor.model.registry import modules_of, specs_of
 
 
-@dataclass(frozen=True)
+@record
 class Derivation:
     """All facts, observed and derived, and one line for each module that broke, which is a bug of ours."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from gpudoctor.knowledge.catalogue import Catalogue
 from gpudoctor.knowledge.conditions import truth_of
@@ -13,6 +12,7 @@ from gpudoctor.model.diagnosis import Health
 from gpudoctor.model.errors import GpudoctorError
 from gpudoctor.model.fact import Facts
 from gpudoctor.model.finding import MACHINE, ChainAnswer, Finding, Kind
+from gpudoctor.model.record import record, replace
 from gpudoctor.model.rule import Chain, Confidence, Severity
 from gpudoctor.model.truth import Truth
 
@@ -24,7 +24,7 @@ _KINDS = (Kind.FAIL, Kind.UNKNOWN, Kind.PASS, Kind.NOT_APPLICABLE)
 _NOWHERE = 1_000
 
 
-@dataclass(frozen=True)
+@record
 class Judgement:
     """What the checks say. `primary` is the id of the check whose failing is the root, empty where nothing of the
     severity error or warning fails; its finding stands first in `findings`."""

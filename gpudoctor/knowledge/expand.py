@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from gpudoctor.knowledge.conditions import View
 from gpudoctor.knowledge.fields import PLACEHOLDER
 from gpudoctor.model.cause import Actor, Remedy
 from gpudoctor.model.fact import Unknown, Value
+from gpudoctor.model.record import replace
 
 UNKNOWN = "unknown"
 

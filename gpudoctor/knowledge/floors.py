@@ -6,17 +6,16 @@ the newer driver). The number printed by nvidia-smi is therefore no ceiling with
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from gpudoctor.knowledge import rows
 from gpudoctor.knowledge.tables import Tables
+from gpudoctor.model.record import record
 from gpudoctor.model.truth import Truth
 from gpudoctor.model.version import Version
 
 FIRST_COMPATIBLE_MAJOR = 11
 
 
-@dataclass(frozen=True)
+@record
 class Floor:
     """The oldest driver that runs a CUDA version at all, and the one that NVIDIA names for exactly that version."""
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from gpudoctor.model.record import record
 from gpudoctor.model.truth import Truth, any_of
 from gpudoctor.model.version import Version
 
@@ -22,7 +22,7 @@ TEGRA = frozenset({(5, 3), (6, 2), (7, 2), (8, 7), (10, 1)})
 _RENAMED = {(10, 1): (11, 0)}
 
 
-@dataclass(frozen=True)
+@record
 class Target:
     """One entry of an architecture list. `is_ptx` tells text for the driver's compiler from machine code."""
 

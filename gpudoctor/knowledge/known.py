@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from gpudoctor.knowledge.fields import Fields
 from gpudoctor.model.fact import FactSpec
+from gpudoctor.model.record import field, record
 
 CAUSE_ID = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9][a-z0-9_]*){1,2}")
 KEBAB_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 NAME_ID = re.compile(r"[a-z0-9]+([-_][a-z0-9]+)*")
 
 
-@dataclass(frozen=True)
+@record
 class Known:
     """Ids and fact declarations to check against; None where they are not checked in this run.
 

@@ -7,7 +7,6 @@ its evidence. A message that merely hints yields to checks that looked at the fa
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from gpudoctor.knowledge.catalogue import Catalogue
 from gpudoctor.knowledge.expand import usable_remedies
@@ -16,6 +15,7 @@ from gpudoctor.knowledge.rank import DIRECT, ROOT, Suspect, rank, under
 from gpudoctor.model.evidence import Evidence
 from gpudoctor.model.fact import Facts
 from gpudoctor.model.finding import Finding, Kind
+from gpudoctor.model.record import replace
 from gpudoctor.model.rule import Confidence, Severity
 
 PREFIX = "log:"

@@ -10,17 +10,17 @@ import bisect
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 
 from gpudoctor.model.document import Document, Line
+from gpudoctor.model.record import field, record
 from gpudoctor.model.signature import Pattern, Role, Signature
 
 LONGEST_LINE = 8192
 GRAM = 3
 
 
-@dataclass(frozen=True)
+@record
 class Match:
     """One signature that spoke: its first line, what it captured there, and how many lines said the same.
 
@@ -56,7 +56,7 @@ class _Tried:
         return self._expression.search(text)
 
 
-@dataclass(frozen=True)
+@record
 class _Ready:
     signature: Signature
     patterns: tuple[_Tried, ...]

@@ -9,13 +9,13 @@ more than time does.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from gpudoctor.knowledge.match import Match
 from gpudoctor.model.errors import UsageError
 from gpudoctor.model.exit_status import Candidate, ExitMeaning, ExitStatus
 from gpudoctor.model.explanation import Likelihood
+from gpudoctor.model.record import field, record
 from gpudoctor.model.signature import Role
 
 DIRECT, ROOT, SYMPTOM, BASE = 3, 2, 1, 0
@@ -25,7 +25,7 @@ MISFIT = 0.5
 FIRST_BASE_WEIGHT, BASE_STEP = 0.30, 0.02
 
 
-@dataclass
+@record(frozen=False)
 class Suspect:
     """One cause under consideration. `tier` is DIRECT, ROOT, SYMPTOM or BASE; `fits` whether a known exit fits it."""
 

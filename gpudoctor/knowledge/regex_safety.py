@@ -13,8 +13,9 @@ import importlib
 import re
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
+
+from gpudoctor.model.record import field, record
 
 _parser: Any = importlib.import_module("re._parser" if sys.version_info >= (3, 11) else "sre_parse")
 _codes: Any = importlib.import_module("re._constants" if sys.version_info >= (3, 11) else "sre_constants")
@@ -33,7 +34,7 @@ class _DangerousError(Exception):
     pass
 
 
-@dataclass
+@record(frozen=False)
 class _Open:
     """A repeat whose end is still movable at this place of the pattern."""
 
@@ -41,7 +42,7 @@ class _Open:
     weight: int
 
 
-@dataclass
+@record(frozen=False)
 class _Walk:
     open: list[_Open] = field(default_factory=list)
     pending: str = ""  # a conflict that only counts when something after it can fail

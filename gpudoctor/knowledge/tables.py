@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 
 from gpudoctor.model.fact import FactType, Reason, Unknown, Value
+from gpudoctor.model.record import record
 from gpudoctor.model.rule import Confidence
 from gpudoctor.model.version import Version
 
 NO_CELL = Unknown(Reason.NO_DATA, "the table does not say")
 
 
-@dataclass(frozen=True)
+@record
 class Column:
     """The declaration of one column."""
 

@@ -7,10 +7,10 @@ Builds of doubtful existence are never chosen; one whose kernel list is unconfir
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gpudoctor.knowledge import builds, floors, kernels, rows
+from gpudoctor.model.record import record
 from gpudoctor.model.truth import Truth, any_of
 from gpudoctor.model.version import Version
 
@@ -27,7 +27,7 @@ MOST_ALTERNATIVES = 8
 REMOVE_FIRST = "pip uninstall -y torch torchvision torchaudio && "
 
 
-@dataclass(frozen=True)
+@record
 class Gpu:
     """One GPU to serve: its name for messages and its compute capability."""
 
@@ -35,7 +35,7 @@ class Gpu:
     capability: Version
 
 
-@dataclass(frozen=True)
+@record
 class Wanted:
     """The machine and the wish. None or empty means no constraint. `torch` is a release or its beginning (`2.8`),
     `variant` an index name (`cu126`), or `cpu` for the build without CUDA. `driver_cuda` is the CUDA version that the
@@ -52,7 +52,7 @@ class Wanted:
     windows_driver: bool = False
 
 
-@dataclass(frozen=True)
+@record
 class Wheel:
     """One official build with its partners. `doubt` is empty, or says what is not confirmed about it; `cuda` is empty
     for a CPU build, and `min_driver` where the build needs none or its floor is not known."""
@@ -88,7 +88,7 @@ class Wheel:
         return f"uv pip install {' '.join(self.requirements)} --index-url {self.index_url} {again}"
 
 
-@dataclass(frozen=True)
+@record
 class Rejected:
     """A build that does not serve, and the first reason that speaks against it."""
 
@@ -97,7 +97,7 @@ class Rejected:
     reason: str
 
 
-@dataclass(frozen=True)
+@record
 class WheelChoice:
     """The answer. `best` is None where nothing serves; `rejected` then holds every reason."""
 

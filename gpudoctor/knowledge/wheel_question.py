@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 
 from gpudoctor.knowledge import builds, rows, wheel
 from gpudoctor.knowledge.derive.wheel_choice import gpus_of, platform_of
@@ -16,6 +15,7 @@ from gpudoctor.knowledge.gpu_names import capability_of, model_of
 from gpudoctor.knowledge.tables import Tables
 from gpudoctor.model.errors import UsageError
 from gpudoctor.model.fact import Facts, Unknown
+from gpudoctor.model.record import field, record, replace
 from gpudoctor.model.version import Version
 
 WSL = "wsl"
@@ -24,7 +24,7 @@ GIVEN, FOUND, OPEN = "given", "found here", "not known"
 CAPABILITY = re.compile(r"(?:sm_)?(?P<major>\d{1,2})(?:(?<=sm_\d)|(?<=sm_\d\d)|\.)(?P<minor>\d)")
 
 
-@dataclass(frozen=True)
+@record
 class Given:
     """What was asked for by hand; None or empty where nothing was. `platform` is a key of PLATFORMS."""
 
@@ -42,7 +42,7 @@ class Given:
         return self.driver is not None and bool(self.gpus) and self.python is not None
 
 
-@dataclass(frozen=True)
+@record
 class Question:
     """The question in full. `sources` says for driver, gpus, python and platform where each is from; `has_torch`
     that the Python of this machine holds a torch already; `remark` is what to know before reading the answer."""
@@ -53,7 +53,7 @@ class Question:
     remark: str = ""
 
 
-@dataclass(frozen=True)
+@record
 class Pair:
     """A release and a variant that were asked for together. `verdict` is official, impossible or unknown; `published`
     are the variants of the release, `releases` those that have the variant, newest first."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+
+from gpudoctor.model.record import record
 
 
 class Actor(str, enum.Enum):
@@ -15,7 +16,7 @@ class Actor(str, enum.Enum):
     CLUSTER = "cluster"
 
 
-@dataclass(frozen=True)
+@record
 class Remedy:
     """One thing to do. `text` and `command` may hold `{fact.key}`; `verify` is a command that shows that it worked.
 
@@ -30,7 +31,7 @@ class Remedy:
     fallback: bool = False
 
 
-@dataclass(frozen=True)
+@record
 class Reference:
     """Where a claim can be read up; `accessed` is an ISO date."""
 
@@ -39,7 +40,7 @@ class Reference:
     title: str = ""
 
 
-@dataclass(frozen=True)
+@record
 class Cause:
     """A cause of the catalogue. `shows` tells how it looks from inside; `explains` are ids that it can bring about."""
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from gpudoctor.model.record import field, record
 
 
 class End(str, enum.Enum):
@@ -17,7 +18,7 @@ class End(str, enum.Enum):
     NOT_STARTED = "not_started"
 
 
-@dataclass(frozen=True)
+@record
 class ChildEnd:
     """One child. `lines` are its complete result lines (JSON objects) in order; a torn last line is dropped and
     noted in `torn`. `stdout` and `stderr` are evidence, bounded head and tail, decoded with replacement.

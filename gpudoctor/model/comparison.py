@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from gpudoctor.model.fact import Unknown, Value
 from gpudoctor.model.finding import Finding
+from gpudoctor.model.record import record
 
 
-@dataclass(frozen=True)
+@record
 class Difference:
     """One fact that differs. `weight` is 0 to 100; `why` says in words what such a difference can do.
 
@@ -23,7 +22,7 @@ class Difference:
     is_one_sided: bool = False
 
 
-@dataclass(frozen=True)
+@record
 class Comparison:
     """The answer of `diff`: names of the sides, failed findings that only one has, differences by weight."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 
 from gpudoctor.model.explanation import Explained
 from gpudoctor.model.fact import Facts
 from gpudoctor.model.finding import ChainAnswer, Finding
+from gpudoctor.model.record import record
 from gpudoctor.model.run import Run
 
 
@@ -20,7 +20,7 @@ class Health(str, enum.Enum):
     UNDECIDED = "undecided"
 
 
-@dataclass(frozen=True)
+@record
 class Target:
     """The interpreter that was examined and why it was chosen; `kind` is `live`, `recorded` or `document`."""
 
@@ -29,7 +29,7 @@ class Target:
     reason: str = ""
 
 
-@dataclass(frozen=True)
+@record
 class RulesInfo:
     """Which rules judged: `digest` over their content, how many files, the newest source date (ISO)."""
 
@@ -38,7 +38,7 @@ class RulesInfo:
     newest_source: str
 
 
-@dataclass(frozen=True)
+@record
 class Diagnosis:
     """Facts, findings, explanations and how the run went. `primary` is the id of the root cause, empty for none."""
 

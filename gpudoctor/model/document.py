@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from gpudoctor.model.fact import Fact
+from gpudoctor.model.record import record
 
 # The kinds that signatures may name in `documents`.
 KINDS = (
@@ -25,7 +24,7 @@ KINDS = (
 )
 
 
-@dataclass(frozen=True)
+@record
 class Line:
     """One line worth matching. `number` counts from 1; `times` is how often its like was seen, digits aside."""
 
@@ -34,7 +33,7 @@ class Line:
     times: int = 1
 
 
-@dataclass(frozen=True)
+@record
 class Document:
     """One piece of evidence.
 

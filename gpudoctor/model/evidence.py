@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from gpudoctor.model.record import record
 
 
-@dataclass(frozen=True)
+@record
 class Evidence:
     """A quotation. `source` is a fact key, a file name or a child's stream.
 

@@ -7,9 +7,9 @@ Signal numbers are those of Linux on x86-64 and aarch64, which agree.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 
 from gpudoctor.model.errors import UsageError
+from gpudoctor.model.record import record, replace
 
 _SIGNAL_NAMES = (
     "SIGHUP SIGINT SIGQUIT SIGILL SIGTRAP SIGABRT SIGBUS SIGFPE SIGKILL SIGUSR1 SIGSEGV SIGUSR2 SIGPIPE "
@@ -30,7 +30,7 @@ _REASON_NAMES = (
 _REASONS = {reason.lower(): reason for reason in _REASON_NAMES.split()}
 
 
-@dataclass(frozen=True)
+@record
 class ExitStatus:
     """One exit.
 
@@ -172,7 +172,7 @@ def _sentence(given: str) -> ExitStatus | None:
     return None if status is None else replace(status, given=given)
 
 
-@dataclass(frozen=True)
+@record
 class Candidate:
     """A cause that an exit can have: how it would look and what decides, in the order that experience suggests."""
 
@@ -182,7 +182,7 @@ class Candidate:
     command: str = ""
 
 
-@dataclass(frozen=True)
+@record
 class ExitMeaning:
     """One entry of rules/exits: what an exit code, signal or reason says, and its candidate causes in order.
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 
 from gpudoctor.model.cause import Reference, Remedy
 from gpudoctor.model.evidence import Evidence
 from gpudoctor.model.exit_status import ExitMeaning, ExitStatus
+from gpudoctor.model.record import record
 
 
 class Likelihood(str, enum.Enum):
@@ -32,7 +32,7 @@ class Verdict(str, enum.Enum):
     UNEXPLAINED = "unexplained"
 
 
-@dataclass(frozen=True)
+@record
 class Explanation:
     """One cause. `looks_like` tells what it would leave behind; `decide` says what settles it.
 
@@ -52,7 +52,7 @@ class Explanation:
     command: str = ""
 
 
-@dataclass(frozen=True)
+@record
 class RuledOut:
     """A cause that was considered, and what speaks against it."""
 
@@ -62,7 +62,7 @@ class RuledOut:
     evidence: tuple[Evidence, ...] = ()
 
 
-@dataclass(frozen=True)
+@record
 class Explained:
     """The whole answer to "why did it end like this?". `unused` tells what of the given evidence was not understood."""
 

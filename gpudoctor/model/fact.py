@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Union
 
+from gpudoctor.model.record import record
 from gpudoctor.model.version import Version
 
 
@@ -48,7 +48,7 @@ class FactType(str, enum.Enum):
         return FactType(self.value[: -len("_list")]) if self.is_list else self
 
 
-@dataclass(frozen=True)
+@record
 class Unknown:
     """The absence of an answer, with its reason and the verbatim text or errno that explains it."""
 
@@ -62,7 +62,7 @@ Element = Union[Scalar, Unknown]
 Value = Union[Scalar, tuple[Element, ...]]
 
 
-@dataclass(frozen=True)
+@record
 class FactSpec:
     """The declaration of a fact, standing in the module that yields it.
 
@@ -79,7 +79,7 @@ class FactSpec:
     per_device: bool = False
 
 
-@dataclass(frozen=True)
+@record
 class Fact:
     """One key with its value, or with the reason why there is none."""
 

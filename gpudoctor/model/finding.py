@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 
 from gpudoctor.model.cause import Reference, Remedy
 from gpudoctor.model.evidence import Evidence
+from gpudoctor.model.record import record
 from gpudoctor.model.rule import Confidence, Severity
 
 MACHINE = "machine"
@@ -21,7 +21,7 @@ class Kind(str, enum.Enum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True)
+@record
 class Finding:
     """One outcome. `subject` is `machine` or `gpu:N`; `blocked_by` names the facts that were missing.
 
@@ -43,7 +43,7 @@ class Finding:
     references: tuple[Reference, ...] = ()
 
 
-@dataclass(frozen=True)
+@record
 class ChainAnswer:
     """How far a chain held: `links` are (check id, kind) in order, `broken_at` the first that failed or empty."""
 

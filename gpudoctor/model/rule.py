@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import Union
 
 from gpudoctor.model.cause import Reference
 from gpudoctor.model.fact import Reason, Value
+from gpudoctor.model.record import record
 
 
 class Severity(str, enum.Enum):
@@ -54,7 +54,7 @@ class Operator(str, enum.Enum):
     COUNT_DISTINCT = "count_distinct"
 
 
-@dataclass(frozen=True)
+@record
 class Question:
     """One question about one fact. The right-hand side is `value`, or the fact named by `value_of`."""
 
@@ -64,21 +64,21 @@ class Question:
     value_of: str = ""
 
 
-@dataclass(frozen=True)
+@record
 class AllOf:
     """True when every part is."""
 
     parts: tuple[Condition, ...]
 
 
-@dataclass(frozen=True)
+@record
 class AnyOf:
     """True when one part is."""
 
     parts: tuple[Condition, ...]
 
 
-@dataclass(frozen=True)
+@record
 class Not:
     """True when its part is false; unknown stays unknown."""
 
@@ -88,7 +88,7 @@ class Not:
 Condition = Union[Question, AllOf, AnyOf, Not]
 
 
-@dataclass(frozen=True)
+@record
 class Rule:
     """A check. With `for_each` it is judged once for each GPU, over that GPU's element of the per-device facts."""
 
@@ -106,7 +106,7 @@ class Rule:
     references: tuple[Reference, ...] = ()
 
 
-@dataclass(frozen=True)
+@record
 class Chain:
     """An ordered list of checks that answers one question: the first broken link is the answer.
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from gpudoctor.model.record import record
 
 
-@dataclass(frozen=True)
+@record
 class Run:
     """How one collector, child process or probe step ended.
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 
+from gpudoctor.model.record import record
 from gpudoctor.model.rule import Condition
 
 
@@ -24,7 +24,7 @@ class Role(str, enum.Enum):
     AGAINST = "against"
 
 
-@dataclass(frozen=True)
+@record
 class Pattern:
     """One regular expression, searched in one line.
 
@@ -37,7 +37,7 @@ class Pattern:
     ignore_case: bool = False
 
 
-@dataclass(frozen=True)
+@record
 class Signature:
     """Any of `patterns` speaks for `cause`; with no patterns, `where` alone does.
 

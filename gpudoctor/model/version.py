@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass
+
+from gpudoctor.model.record import record
 
 _SHAPE = re.compile(
     r"v?(?P<numbers>\d{1,9}(?:\.\d{1,9}){0,7})"
@@ -21,7 +22,7 @@ _SHAPE = re.compile(
 
 
 @functools.total_ordering
-@dataclass(frozen=True, eq=False)
+@record(eq=False)
 class Version:
     """A parsed version. `text` is kept as it was written; equality and order follow the numbers."""
 

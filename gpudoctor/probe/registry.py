@@ -6,7 +6,6 @@ The subject modules beside this one are found on disk by their `facts` function;
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
@@ -15,6 +14,7 @@ from gpudoctor.host.base import Host
 from gpudoctor.model.child import ChildEnd, End
 from gpudoctor.model.diagnosis import Target
 from gpudoctor.model.fact import Fact, FactSpec, FactType, Reason, Unknown, Value
+from gpudoctor.model.record import record
 from gpudoctor.model.registry import modules_of, specs_of
 from gpudoctor.model.run import Run
 from gpudoctor.model.version import Version
@@ -31,7 +31,7 @@ IMPORT_OUTCOMES = {"imported": "completed", "started": "crashed", "import_error"
 STEP_OUTCOMES = {"exited": "crashed", "blocked": "skipped", "started": "crashed"}
 
 
-@dataclass(frozen=True)
+@record
 class ProbeSettings:
     """What to examine. `python`: the interpreter the user gave. `kind`: what the report calls the host.
     `groups`: further groups of steps, which run after the built-in look at the runtime."""
@@ -42,7 +42,7 @@ class ProbeSettings:
     groups: Sequence[zygote.Group] = ()
 
 
-@dataclass(frozen=True)
+@record
 class Examination:
     """What came of it: every declared fact, known or not; how child and steps ended; which interpreter it was."""
 

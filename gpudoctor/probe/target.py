@@ -4,17 +4,17 @@ are right diagnoses of the wrong environment."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from gpudoctor.host.base import Host, HostError
 from gpudoctor.model.errors import ExaminationError
+from gpudoctor.model.record import record
 
 TOOL_FOLDERS = ("/pipx/venvs/", "/pipx/.cache/", "/uv/tools/", "/uv/archive-v", "/uv/environments-v")
 TOOL_RECEIPTS = ("uv-receipt.toml", "pipx_metadata.json")
 ACTIVE = (("VIRTUAL_ENV", "the active virtual environment"), ("CONDA_PREFIX", "the active conda environment"))
 
 
-@dataclass(frozen=True)
+@record
 class Choice:
     """An interpreter's path, empty when none was found, and the reason in words. `given`: somebody asked for it."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from gpudoctor.model.child import ChildEnd
 from gpudoctor.model.fact import Fact, FactSpec, FactType, Reason, Unknown, Value
+from gpudoctor.model.record import record
 from gpudoctor.probe import answers
 from gpudoctor.probe.answers import known_or, said, text, version
 
@@ -34,7 +34,7 @@ FACTS = (
 LOCAL = re.compile(r"\+(?:.*\.)?(cpu|cu\d{2,4}|rocm[\d.]+|xpu)")
 
 
-@dataclass(frozen=True)
+@record
 class Sources:
     """The three places that can tell the build, as plain data; an empty mapping where one tells nothing."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from gpudoctor.host.base import Host, HostError
 from gpudoctor.model.child import ChildEnd, End
 from gpudoctor.model.errors import ExaminationError
+from gpudoctor.model.record import field, record
 from gpudoctor.probe.answers import first_line, said
 from gpudoctor.probe.target import Choice
 
@@ -22,7 +22,7 @@ RUNTIME_STEP_S = 20.0
 NO_ROOM = ("EAGAIN", "ENOMEM", "EMFILE", "ENFILE")
 
 
-@dataclass(frozen=True)
+@record
 class Step:
     """One step file of `scripts/`: `name` is its part after `step_`. A group stops at a `needed` step that fails."""
 
@@ -32,7 +32,7 @@ class Step:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@record
 class Group:
     """Steps that share one forked child. With `libraries` the files mapped after each step are told."""
 

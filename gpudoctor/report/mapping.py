@@ -6,7 +6,6 @@ It names each field once, so that a redaction cannot forget one. Ids, keys, kind
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from gpudoctor.model.cause import Remedy
 from gpudoctor.model.diagnosis import Diagnosis
@@ -14,6 +13,7 @@ from gpudoctor.model.evidence import Evidence
 from gpudoctor.model.explanation import Explained, Explanation, RuledOut
 from gpudoctor.model.fact import Element, Fact, Facts, Unknown, Value
 from gpudoctor.model.finding import Finding
+from gpudoctor.model.record import replace
 from gpudoctor.model.run import Run
 
 # Asked with a text and the key of the fact that it belongs to, or an empty key.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -19,6 +18,7 @@ from gpudoctor.model.errors import ExaminationError
 from gpudoctor.model.evidence import Evidence
 from gpudoctor.model.fact import Element, Fact, Facts, FactSpec, FactType, Reason, Unknown, Value
 from gpudoctor.model.finding import MACHINE, ChainAnswer, Finding, Kind
+from gpudoctor.model.record import record
 from gpudoctor.model.rule import Confidence, Severity
 from gpudoctor.model.run import Run
 from gpudoctor.model.version import Version
@@ -29,7 +29,7 @@ E = TypeVar("E", bound=Enum)
 _SNIFFED = 4096
 
 
-@dataclass(frozen=True)
+@record
 class ReadReport:
     """What a report says. `findings` and `chains` are those of the rules that judged then, named in `rules`."""
 

@@ -5,11 +5,10 @@ The verdict claims no more than was seen: "can train" stands only where torch it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from gpudoctor.model.diagnosis import Diagnosis, Health
 from gpudoctor.model.fact import Element, Facts, Reason, Unknown, Value
 from gpudoctor.model.finding import Finding, Kind
+from gpudoctor.model.record import record
 from gpudoctor.model.rule import Severity
 from gpudoctor.model.run import Run
 from gpudoctor.report.plain import one_line, shortened
@@ -27,7 +26,7 @@ REASONS = {
 MAXIMUM_NAMED = 6
 
 
-@dataclass(frozen=True)
+@record
 class Sorted:
     """Failed findings by the place they get in a report; `primary` stands in none of the others."""
 

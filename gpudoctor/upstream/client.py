@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from gpudoctor.host.base import Host, HostError
+from gpudoctor.model.record import record
 from gpudoctor.upstream.compare import DEMANDED, PINNING
 from gpudoctor.upstream.release import KEPT, Metadata, Release, wheel_of
 
@@ -24,7 +24,7 @@ _REFUSAL = r"{package}(?:==|>=|<=)?\S* depends on {name}((?:[=<>~!]=?[^\s,]+,?)+
 _WHEEL_URL = re.compile(r"/([^/\"]+\.whl)\"")
 
 
-@dataclass(frozen=True)
+@record
 class Settings:
     """Where an index is, by the client's own settings: its simple URL and a file of certificates (may be empty)."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from gpudoctor.knowledge import rows
 from gpudoctor.knowledge.specifier import satisfies
 from gpudoctor.knowledge.tables import Row, Tables
+from gpudoctor.model.record import record
 from gpudoctor.model.version import Version
 from gpudoctor.upstream.release import Metadata, Release
 
@@ -22,7 +22,7 @@ _GLIBC = re.compile(r"manylinux_(\d+)_(\d+)_x86_64")
 _LEGACY = {"manylinux2014_x86_64": "2.17"}
 
 
-@dataclass(frozen=True)
+@record
 class Disagreement:
     """One point where the table and the package say different things."""
 
@@ -36,7 +36,7 @@ class Disagreement:
         return f"{self.package} {self.version}: {self.what}: the table says {self.table}, upstream {self.upstream}"
 
 
-@dataclass(frozen=True)
+@record
 class Comparison:
     """`compared` counts the single values that were held against each other; `missing` are releases without a row."""
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from gpudoctor.model.record import field, record
 
 _DEMAND = re.compile(
     r"^\s*(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*\(?(?P<spec>[^;()]*)\)?\s*(?:;(?P<marker>.*))?$"
@@ -19,7 +20,7 @@ KEPT = re.compile(
 )
 
 
-@dataclass(frozen=True)
+@record
 class Release:
     """`demands` maps a package to its specifier (without extras and markers of optional features); `requires_python`
     is None where the way of reading cannot tell; `tags` are `cp312-cp312-manylinux_2_28_x86_64` of its wheels."""
@@ -45,7 +46,7 @@ class Release:
         return found
 
 
-@dataclass(frozen=True)
+@record
 class Metadata:
     """Everything that was read: for each package its published versions and the releases that were looked at."""
 

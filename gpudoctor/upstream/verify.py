@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from gpudoctor.host.base import Host
 from gpudoctor.knowledge import rows
 from gpudoctor.knowledge.tables import Tables
 from gpudoctor.model.errors import ExaminationError
+from gpudoctor.model.record import record
 from gpudoctor.probe.target import choose
 from gpudoctor.upstream import own_tables
 from gpudoctor.upstream.client import Client, settings_of
@@ -21,7 +21,7 @@ from gpudoctor.upstream.release import Metadata, of_data
 MOST_LOOKUPS = 400
 
 
-@dataclass(frozen=True)
+@record
 class VerifySettings:
     """`source` is a file of kept metadata; `index_url` an index's simple URL, else the client's own; `way` is how to
     read (`index` by HTTP, `uv` by that program, `auto`); `packages` empty means all; `newest` limits each package to
@@ -36,7 +36,7 @@ class VerifySettings:
     most_lookups: int = MOST_LOOKUPS
 
 
-@dataclass(frozen=True)
+@record
 class Verified:
     """What came of it: the metadata, the comparison, and what the installed torch said (empty version: none)."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 from gpudoctor.model.evidence import Evidence
 from gpudoctor.model.exit_status import ExitStatus
 from gpudoctor.model.explanation import Explained, Explanation, Likelihood, Verdict
+from gpudoctor.model.record import replace
 from gpudoctor.model.rule import Confidence, Operator, Question, Rule, Severity
 from gpudoctor.report.explain_text import cause_page, check_page, exit_page, render, status_words, table_page
 from gpudoctor.report.plain import columns_of

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,6 +9,7 @@ from hypothesis import strategies as st
 from gpudoctor.model.evidence import Evidence
 from gpudoctor.model.explanation import Explanation, Likelihood
 from gpudoctor.model.fact import Fact, Facts, FactSpec, FactType, Reason, Unknown
+from gpudoctor.model.record import names_of
 from gpudoctor.model.run import Run
 from gpudoctor.report.json_v1 import diagnosis_text, explained_text, report_v1
 from gpudoctor.report.redact import Redactor, redact_diagnosis, redact_explained
@@ -353,7 +352,7 @@ def test_explanations_are_redacted_too() -> None:
 
 def test_nothing_but_texts_changes() -> None:
     before, after = diagnosis(), redact_diagnosis(diagnosis(), SPECS)
-    assert [f.name for f in dataclasses.fields(before)] == [f.name for f in dataclasses.fields(after)]
+    assert names_of(before) == names_of(after)
     assert list(after.facts) == sorted(before.facts)
     assert after.facts["driver.version"] == before.facts["driver.version"]
     assert after.facts["torch.arch_list"] == before.facts["torch.arch_list"]

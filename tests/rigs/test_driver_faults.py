@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -17,6 +16,7 @@ from faults import Fault
 from gpudoctor.collect import driver_libraries, libcuda, nvml
 from gpudoctor.host.local import LocalHost
 from gpudoctor.model.fact import Reason, Unknown, Value
+from gpudoctor.model.record import replace
 
 pytestmark = pytest.mark.rig
 
@@ -55,7 +55,7 @@ def examine(fake_driver: FakeDriver, monkeypatch: pytest.MonkeyPatch) -> Examine
         for name, value in driver.env(settings).items():
             monkeypatch.setenv(name, value)
         if module is not driver_libraries:
-            limited = dataclasses.replace(module.PLAN, step_seconds=HANG_LIMIT, slow_seconds=HANG_LIMIT)
+            limited = replace(module.PLAN, step_seconds=HANG_LIMIT, slow_seconds=HANG_LIMIT)
             monkeypatch.setattr(module, "PLAN", limited)
         with LocalHost() as host:
             return collected(module, host)

@@ -7,7 +7,6 @@ against a real run.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +16,7 @@ from fake_driver import FakeDriver
 from gpudoctor.collect import libcuda, nvml
 from gpudoctor.host.local import LocalHost
 from gpudoctor.model.child import ChildEnd
+from gpudoctor.model.record import as_dict
 
 SETTINGS = "serial=na;vbios=96.00.74.00.01;fan=na"
 GEFORCE = "ecc=na;retired=na;remap=na;nvlinks=0;mig=na;fabric.state=na;serial=na;gsp=na;sram=na;repair=na;c2c=na;fan=31"
@@ -54,10 +54,9 @@ def plain(end: ChildEnd, changes: Mapping[str, str]) -> dict[str, Any]:
         return [changed(one) for one in value] if isinstance(value, (list, tuple)) else value
 
     kept: dict[str, Any] = {"end": end.end.value}
-    for one in dataclasses.fields(end):
-        value = getattr(end, one.name)
-        if one.name not in ("end", "seconds") and value:
-            kept[one.name] = changed(list(value) if one.name == "lines" else value)
+    for name, value in as_dict(end).items():
+        if name not in ("end", "seconds") and value:
+            kept[name] = changed(list(value) if name == "lines" else value)
     return kept
 
 

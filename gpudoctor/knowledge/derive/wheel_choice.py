@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from gpudoctor.knowledge import wheel
 from gpudoctor.knowledge.gpu_names import capability_of
 from gpudoctor.knowledge.tables import Tables
 from gpudoctor.model.fact import Fact, Facts, FactSpec, FactType, Reason, Unknown
+from gpudoctor.model.record import replace
 from gpudoctor.model.version import Version
 
 FACTS = (
