@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from gpudoctor.diagnose import machine_catalogue
@@ -16,6 +15,7 @@ from gpudoctor.model.diagnosis import Diagnosis, Health
 from gpudoctor.model.errors import ExaminationError
 from gpudoctor.model.fact import Facts, FactSpec, Unknown
 from gpudoctor.model.finding import Finding, Kind
+from gpudoctor.model.record import as_dict, record, replace
 from gpudoctor.model.rule import Rule, Severity
 from gpudoctor.probe import ring_across
 from gpudoctor.probe.launch import Given, Place, place_of
@@ -28,7 +28,7 @@ OUTCOME = ring_across.PREFIX + "outcome"
 FAULT = ring_across.PREFIX + "fault"
 
 
-@dataclass(frozen=True)
+@record
 class RingSettings:
     """What was asked. `timeout` in seconds; `join` is how long the ranks wait for one another."""
 
@@ -39,7 +39,7 @@ class RingSettings:
     rules: tuple[Path, ...] = ()
 
 
-@dataclass(frozen=True)
+@record
 class RingResult:
     """The diagnosis of one rank, its place in the job, and whether it met the others."""
 
@@ -54,7 +54,7 @@ def run_ring(settings: RingSettings) -> RingResult:
     last_resort.arm(settings.timeout)
     with LocalHost(settings.timeout) as host:
         place = place_of(host.env(), settings.given)
-        options = {**asdict(place), "join_s": settings.join}
+        options = {**as_dict(place), "join_s": settings.join}
         step = Step(ring_across.STEP, limit_s=max(1.0, settings.timeout - START_S), options=options)
         examination = examine(host, ProbeSettings(python=settings.python, groups=(Group("ring_across", (step,)),)))
     facts = Facts(examination.facts)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from gpudoctor.intake.environment_labels import is_label
+from gpudoctor.model.record import record
 
 # A line that only this table has -> the labels of its rows, with the labels that mean the same elsewhere.
 _DETECTRON = re.compile(r"^\s{0,4}sys\.platform\s{2,40}(?:linux|win32|darwin)\s*$")
@@ -45,7 +45,7 @@ _NO_ANSWER = re.compile(r"^\s{0,3}(?:#|<|```|~~~|!\[|\*\*|_No response_|- \[)")
 _LONGEST_ANSWER = 120
 
 
-@dataclass(frozen=True)
+@record
 class Reshaped:
     """A statement as `label: value`, the line that it came from, and whether a person gave it as an answer."""
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from gpudoctor.model.errors import UsageError
+from gpudoctor.model.record import record
 
 DEFAULT_PORT = 29_500
 # Two jobs on one node must not choose one port; the number of the job keeps them apart.
@@ -18,7 +18,7 @@ SLURM_PORTS = (20_000, 10_000)
 LOOPBACK = "127.0.0.1"
 
 
-@dataclass(frozen=True)
+@record
 class Given:
     """What options say; -1, 0 and empty text where they say nothing."""
 
@@ -29,7 +29,7 @@ class Given:
     port: int = 0
 
 
-@dataclass(frozen=True)
+@record
 class Place:
     """One process of a job. `agent_store`: the port is held by torchrun, in a store that the ranks share.
     `attempt` counts torchrun's restarts. `launcher` is torchrun, openmpi, slurm, pmi, variables or options."""
@@ -44,7 +44,7 @@ class Place:
     attempt: int = 0
 
 
-@dataclass(frozen=True)
+@record
 class Dialect:
     """The variables of one launcher."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 
 from gpudoctor.model.child import ChildEnd, End
 from gpudoctor.model.fact import Facts, Reason
+from gpudoctor.model.record import replace
 from gpudoctor.probe import ring, zygote
 from gpudoctor.probe.zygote import Group, Step
 
@@ -122,7 +122,7 @@ def test_why_there_is_no_ring() -> None:
     assert (first.key, first.value) == (KEY + "outcome", "not_requested")
     assert {fact.value.reason for fact in others} == {Reason.NOT_REQUESTED}
     plan = zygote.plan_for(10.0, True, (Group("ring", (Step("ring"),)),))
-    lost = dataclasses.replace(end, end=End.SIGNALLED, signal="SIGKILL", lines=())
+    lost = replace(end, end=End.SIGNALLED, signal="SIGKILL", lines=())
     assert {fact.value.reason for fact in ring.facts(lost, plan)} == {Reason.CRASHED}
 
 
