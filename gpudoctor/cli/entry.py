@@ -1,4 +1,5 @@
-"""The console script's door. A bare question, `explain-exit CODE` or `explain ID`, is answered without Click.
+"""The console script's door. A bare question, `explain-exit CODE` or `explain ID`, is answered without Click, and the
+command of `run` is started before Click or anything else is loaded.
 
 Whoever looks up an exit code wants a man page's speed, and loading Click costs as much as the whole answer. Everything
 else, and every question that has no plain answer, goes the full way, which also tells what was wrong with it.
@@ -10,8 +11,12 @@ import gc
 import re
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from gpudoctor.model.errors import GpudoctorError
+
+if TYPE_CHECKING:
+    from gpudoctor.supervise.record import Record
 
 PLAIN_WORD = re.compile(r"[A-Za-z0-9_][\w.:+ -]*|-\d{1,10}")
 
@@ -19,6 +24,8 @@ PLAIN_WORD = re.compile(r"[A-Za-z0-9_][\w.:+ -]*|-\d{1,10}")
 def main() -> None:
     """The `gpudoctor` command."""
     try:
+        if sys.argv[1:2] == ["run"]:
+            run_quickly(sys.argv[2:])
         sys.exit(_answered(sys.argv[1:]))
     except Exception as error:  # noqa: BLE001 - what breaks here broke before or outside all error handling
         from gpudoctor.cli.process import tell_broken
@@ -39,6 +46,23 @@ def _answered(arguments: Sequence[str]) -> int:
 
     write_out(text)
     return 0
+
+
+def run_quickly(arguments: Sequence[str]) -> None:
+    """Become the supervisor of a command; comes back only where Click has to help with the command line."""
+    from gpudoctor.supervise.options import read_quickly
+
+    settings = read_quickly(arguments)
+    if settings is not None:
+        from gpudoctor.supervise.loop import supervise
+
+        supervise(settings, _aftermath)
+
+
+def _aftermath(record: Record) -> None:
+    from gpudoctor.cli.aftermath import tell
+
+    tell(record)
 
 
 def quick_answer(arguments: Sequence[str]) -> str | None:

@@ -18,6 +18,7 @@ from gpudoctor.model.errors import ExaminationError, GpudoctorError, RulesError,
 # One line registers a command: its name, its module, and what `--help` says of it.
 COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("gpudoctor.cli.check", "Examine this environment: can it train, and if not, why and what mends it."),
+    "run": ("gpudoctor.cli.run", "Run a command unchanged, and say why it failed when it does."),
     "explain-exit": ("gpudoctor.cli.explain_exit", "Explain how a job ended: 137, -11, SIGSEGV, OOMKilled ..."),
     "explain-log": ("gpudoctor.cli.explain_log", "Explain why a job failed, from its log and other evidence."),
     "explain": ("gpudoctor.cli.explain_id", "Look up a cause, a check, an exit code, an Xid or a CUDA error."),
