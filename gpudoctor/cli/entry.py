@@ -54,7 +54,7 @@ def run_quickly(arguments: Sequence[str]) -> None:
 
     settings = read_quickly(arguments)
     if settings is not None:
-        from gpudoctor.supervise.loop import supervise
+        from gpudoctor.supervise.begin import supervise
 
         supervise(settings, _aftermath)
 

@@ -35,7 +35,7 @@ def run_command(**given: Any) -> int:
     `check --from` and `diff` read.
     """
     from gpudoctor.cli.aftermath import tell
-    from gpudoctor.supervise.loop import supervise
+    from gpudoctor.supervise.begin import supervise
 
     interval = interval_of(given["interval"])
     if interval is None:

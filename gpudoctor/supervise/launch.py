@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import resource  # os.wait4() would load it when it is called, and there may be no descriptor left then
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -161,8 +162,6 @@ def end_like(status: int) -> NoReturn:
         except (OSError, ValueError, AttributeError):
             continue
     if os.WIFSIGNALED(status) and os.getpid() != 1:
-        import resource
-
         number = os.WTERMSIG(status)
         try:
             resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))

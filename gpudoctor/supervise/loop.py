@@ -18,14 +18,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import NoReturn
 
-from gpudoctor.supervise import signals as ways
 from gpudoctor.supervise.counters import Groups
 from gpudoctor.supervise.forward import Forwarder
-from gpudoctor.supervise.launch import Started, end_like, execute, start
+from gpudoctor.supervise.launch import Started, end_like
 from gpudoctor.supervise.options import RunSettings
 from gpudoctor.supervise.record import Record, Used
-from gpudoctor.supervise.streams import Channel, Plan, copy_window, fill_places, plan, read_back, relay
-from gpudoctor.supervise.surroundings import Surroundings, remove, surroundings
+from gpudoctor.supervise.signals import Inbox
+from gpudoctor.supervise.streams import Channel, Plan, copy_window, read_back, relay
+from gpudoctor.supervise.surroundings import Surroundings, remove
 from gpudoctor.supervise.terminal import Keyboard
 from gpudoctor.supervise.watch import GpuWatch, KernelLog, Peaks
 
@@ -38,30 +38,10 @@ BLIND_SECONDS = 0.05
 ERRORS = select.POLLERR | select.POLLHUP | select.POLLNVAL
 
 
-def supervise(settings: RunSettings, aftermath: Callable[[Record], None]) -> NoReturn:
-    """Run the command, and end like it. `aftermath` is called in a process of its own when the command failed, or
-    when something was asked for at its end."""
-    mask = ways.block_all()
-    closed = fill_places()
-    try:
-        groups = Groups()
-        before = groups.counters()
-        around = surroundings(os.environ, settings.nccl_log)
-        planned = plan(closed)
-        began = time.time()
-        started = start(settings.command, around.env, planned.streams, mask)
-    except Exception:  # noqa: BLE001 - no process, no pipe, no memory for us: then the command alone, as it was called
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        for name in ("SIGPIPE", "SIGXFSZ"):
-            signal.signal(getattr(signal, name), signal.SIG_DFL)
-        execute(settings.command, os.environ)
-    run = Run(settings, aftermath, planned, started, around)
-    run.began = began
-    run.watch(groups, before)
-    try:
-        run.to_the_end()
-    finally:
-        run.leave()
+def wait_plainly(channels: list[Channel], started: Started) -> int:
+    """Pass everything on and wait, without watching anything; gives the command's status."""
+    relay(channels)
+    return os.waitpid(started.keeper or started.pid, 0)[1]
 
 
 class Run:
@@ -75,8 +55,6 @@ class Run:
         started: Started,
         around: Surroundings,
     ) -> None:
-        for descriptor in planned.to_close:
-            os.close(descriptor)
         self.settings, self.aftermath, self.planned, self.started, self.around = (
             settings,
             aftermath,
@@ -85,7 +63,7 @@ class Run:
             around,
         )
         self.channels = planned.channels
-        self.inbox = ways.Inbox()
+        self.inbox = Inbox()
         self.keyboard = Keyboard(planned.terminal) if planned.terminal >= 0 else None
         self.told = b""
         self.status: int | None = None
@@ -150,7 +128,7 @@ class Run:
             if self.gpus is not None:
                 self.gpus.kill()
             if status is None:  # we broke: hand over as much as we can, and wait for the command
-                status = self._wait_plainly()
+                status = wait_plainly(self.channels, self.started)
             remove(self.around.folder)
             self._leave_the_rest()
         except BaseException:  # noqa: BLE001 - nothing may stand between the command's status and whoever waits for it
@@ -310,12 +288,6 @@ class Run:
                 self.rest[channel] -= channel.ring.total - before
             through = through and not channel.pending
         return through
-
-    def _wait_plainly(self) -> int:
-        for channel in self.channels:
-            channel.close()
-        waited = self.started.keeper or self.started.pid
-        return os.waitpid(waited, 0)[1]
 
     # The end.
 
