@@ -27,6 +27,7 @@ from gpudoctor.model.fact import Fact, Facts, FactSpec
 from gpudoctor.model.record import record
 from gpudoctor.model.run import Run
 from gpudoctor.probe.registry import Examination, ProbeSettings, examine, unanswered
+from gpudoctor.probe.spec import chosen, groups_for
 
 Progress = Callable[[str], None]
 RedactorOf = Callable[[Facts, Mapping[str, FactSpec]], Callable[[str], str]]
@@ -75,6 +76,20 @@ def diagnose(settings: CheckSettings, progress: Progress = lambda _step: None) -
         facts, runs, target = observation.finish()
     progress("judging")
     return Result(conclude(catalogue, facts, runs, target), specs)
+
+
+def prove(settings: CheckSettings, names: Sequence[str] = (), device: str = "") -> Result:
+    """Run probes alone, by level or by name, and judge what they and the examination of torch show.
+
+    `device` is `cpu`, `cuda:1` or the like; empty for the first GPU, or the CPU without one. UsageError for a name
+    that no probe has, ExaminationError where the interpreter that was asked for is none.
+    """
+    groups = groups_for(chosen(settings.probes, names), device)
+    specs = machine_specs()
+    catalogue = Catalogue(find_rules(settings.rules), specs)
+    with open_host(settings) as (host, kind):
+        found = examine(host, ProbeSettings(python=settings.python, kind=kind, groups=groups))
+    return Result(conclude(catalogue, Facts(found.facts), found.runs, found.target), specs)
 
 
 def judge_again(facts: Facts, runs: Iterable[Run], target: Target, rules: tuple[Path, ...] = ()) -> Result:
@@ -146,7 +161,8 @@ class Observation:
         self._host = host
         self._settings = settings
         self._progress = progress
-        probing = ProbeSettings(python=settings.python, kind=kind)
+        groups = groups_for(chosen(settings.probes))
+        probing = ProbeSettings(python=settings.python, kind=kind, groups=groups)
         self._examining: _Worker[Examination] = _Worker(lambda: examine(host, probing))
         self._first: tuple[list[Fact], list[Run]] = ([], [])
         self._workers: list[_Worker[tuple[list[Fact], Run]]] = []

@@ -69,7 +69,7 @@ class CheckOptions:
     type=click.Choice(["none", "quick", "full"]),
     default="quick",
     show_default=True,
-    help="How much to prove by doing. There are no probes yet: each value examines torch and stops there.",
+    help="How much to prove by doing: nothing, what takes a second or so, or what takes a minute.",
 )
 @click.option("--no-probes", is_flag=True, help="The same as --probes none.")
 @click.option(

@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ring": ("gpudoctor.cli.ring", "Run the ring of a job across machines, under torchrun, srun or mpirun."),
     "diff": ("gpudoctor.cli.diff", "Compare two machines, reports or pasted dumps: what differs and can matter."),
     "facts": ("gpudoctor.cli.facts", "Show every fact that was read, or record this machine for others."),
+    "probe": ("gpudoctor.cli.probe", "Prove by doing: matrix products, convolutions and more, here and now."),
     "rules": ("gpudoctor.cli.rules", "List, show and lint the rules that judge."),
 }
 

@@ -34,7 +34,7 @@ STEP_OUTCOMES = {"exited": "crashed", "blocked": "skipped", "started": "crashed"
 @record
 class ProbeSettings:
     """What to examine. `python`: the interpreter the user gave. `kind`: what the report calls the host.
-    `groups`: further groups of steps, which run after the built-in look at the runtime."""
+    `groups`: further groups of steps, such as probes, which run after the built-in look at the runtime."""
 
     python: str = ""
     import_torch: bool = True

@@ -34,11 +34,13 @@ class Step:
 
 @record
 class Group:
-    """Steps that share one forked child. With `libraries` the files mapped after each step are told."""
+    """Steps that share one forked child. With `libraries` the files mapped after each step are told; with
+    `fresh_after_failure` what follows a failed step gets a new child, because an error can spoil a CUDA context."""
 
     name: str
     steps: Sequence[Step]
     libraries: bool = False
+    fresh_after_failure: bool = False
 
 
 RUNTIME = Group("runtime", (Step("build", limit_s=10.0), Step("cuda")), libraries=True)
@@ -56,6 +58,7 @@ def plan_for(seconds: float, import_torch: bool, groups: Sequence[Group]) -> dic
             {
                 "name": group.name,
                 "libraries": group.libraries,
+                "fresh_after_failure": group.fresh_after_failure,
                 "steps": [
                     {
                         "name": step.name,

@@ -12,6 +12,7 @@ from gpudoctor.model.record import record
 from gpudoctor.model.rule import Severity
 from gpudoctor.model.run import Run
 from gpudoctor.report.plain import one_line, shortened
+from gpudoctor.report.probes import probes_row
 
 REASONS = {
     Reason.NOT_INSTALLED: "not installed",
@@ -108,6 +109,7 @@ def environment(diagnosis: Diagnosis) -> list[tuple[str, str]]:
             _bytes_text(facts, "cgroup.memory_limit_bytes", "limit") or _bytes_text(facts, "memory.total_bytes"),
         ),
         ("/dev/shm", _bytes_text(facts, "shm.size_bytes")),
+        ("Probes", probes_row(facts)),
     ]
     return [(label, one_line(text)) for label, text in rows if text]
 

@@ -60,15 +60,22 @@ class Child:
                     pass
             self.say(line)
             # What the next step prints must not be there before the parent has taken what this one printed.
-            if not os.read(self.assent, 1) or (line["outcome"] != "completed" and step.get("needed")):
+            leave = step.get("needed") or group.get("fresh_after_failure")
+            if not os.read(self.assent, 1) or (line["outcome"] != "completed" and leave):
                 break
         os._exit(0)
 
     def one(self, torch: Any, step: dict[str, Any], load: Callable[[str], Any]) -> dict[str, Any]:
         """One step; what it raises is its outcome."""
         name = step["name"]
+        options = step.get("options", {})
         try:
-            load(step["file"]).run(torch, step.get("options", {}), lambda found: self.say(dict(found, step=name)))
+            module = load(step["file"])
+            if hasattr(module, "probe"):
+                bench = load("bench.py").Bench(torch, options, lambda found: self.say(dict(found, step=name)), load)
+                bench.run(module.probe)
+            else:
+                module.run(torch, options, lambda found: self.say(dict(found, step=name)))
         except SystemExit as error:
             return {"step": name, "outcome": "exited", "status": error.code if isinstance(error.code, int) else 1}
         except BaseException as error:

@@ -64,7 +64,7 @@ def run_group(
         if time.monotonic() >= deadline:
             tell_rest(steps, emit, {"outcome": "timed_out", "error": "no time was left for it"})
             return
-        watch = Watch(steps, deadline, emit, libraries)
+        watch = Watch(steps, deadline, emit, libraries, bool(group.get("fresh_after_failure")))
         try:
             watch.run(torch, group, load)
         except OSError as error:
@@ -86,9 +86,15 @@ class Watch:
     """One child and its parent's view of it: the step it is in, that step's limit, and what it printed."""
 
     def __init__(
-        self, steps: list[dict[str, Any]], deadline: float, emit: Emit, libraries: Callable[..., dict[str, Any]]
+        self,
+        steps: list[dict[str, Any]],
+        deadline: float,
+        emit: Emit,
+        libraries: Callable[..., dict[str, Any]],
+        fresh: bool = False,
     ) -> None:
         self.steps = steps
+        self.fresh = fresh
         self.deadline = deadline
         self.emit = emit
         self.libraries = libraries
@@ -206,6 +212,8 @@ class Watch:
         if outcome != "completed" and step.get("needed"):
             self.failed_needed = str(step.get("name"))
         self.done += 1
+        if outcome != "completed" and self.fresh:
+            self.steps = self.steps[: self.done]  # the child leaves after this one, and another takes the rest
         self.limit = self.limit_of(self.done)
 
     def drain(self, output: int) -> bool:
