@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,11 +24,12 @@ from gpudoctor.diagnose import CheckSettings, Result, prove
 from gpudoctor.model.errors import UsageError
 from gpudoctor.model.fact import Unknown
 from gpudoctor.model.finding import Kind
+from gpudoctor.model.record import replace
 from gpudoctor.model.rule import Severity
 from gpudoctor.probe.spec import ProbeSpec, all_probes, chosen
 
 DEVICE = re.compile(r"cpu|cuda(:\d{1,3})?")
-CHECKS = "probe-"
+FACTS = "probe."
 
 
 @click.command("probe", short_help="Prove by doing.")
@@ -72,9 +72,11 @@ def command(**given: Any) -> int:
 
 def only_probes(result: Result) -> Result:
     """The result with the findings on probes alone: of the rest too little was examined to be judged."""
-    findings = tuple(one for one in result.diagnosis.findings if one.check.startswith(CHECKS))
-    diagnosis = dataclasses.replace(result.diagnosis, findings=findings, chains=(), primary="")
-    return dataclasses.replace(result, diagnosis=diagnosis)
+    findings = tuple(
+        one for one in result.diagnosis.findings if any(item.source.startswith(FACTS) for item in one.evidence)
+    )
+    diagnosis = replace(result.diagnosis, findings=findings, chains=(), primary="")
+    return replace(result, diagnosis=diagnosis)
 
 
 def exit_code(result: Result, probes: Sequence[ProbeSpec]) -> Exit:
