@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from gpudoctor.knowledge.catalogue import Catalogue
 from gpudoctor.knowledge.clues import allowed_by_facts, clue_matches
 from gpudoctor.knowledge.expand import keys_in
+from gpudoctor.knowledge.good_end import good_end
 from gpudoctor.knowledge.match import Match, Matcher
-from gpudoctor.knowledge.rank import BASE, Ranking, Stated, Suspect, rank, under
+from gpudoctor.knowledge.rank import BASE, ROOT, SYMPTOM, Ranking, Stated, Suspect, rank, under
 from gpudoctor.knowledge.source import find_rules
 from gpudoctor.model.document import KINDS, Document
 from gpudoctor.model.errors import UsageError
@@ -21,6 +22,7 @@ from gpudoctor.model.evidence import Evidence
 from gpudoctor.model.exit_status import ExitStatus
 from gpudoctor.model.explanation import Explained, Explanation, Likelihood, RuledOut, Verdict
 from gpudoctor.model.fact import Facts, FactSpec, FactType
+from gpudoctor.model.record import replace
 from gpudoctor.model.signature import Role
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 NO_FAILURE = "benign.no_failure"
 MOST_EVIDENCE = 6
+# So few lines after a failure are no job that went on.
+LEFT_AT_END = 3
 # Signatures that speak about this machine's own traces; they alone are loaded when no document was given.
 LOCAL_FAMILY = "local"
 LOCAL_SECONDS = 5.0
@@ -112,7 +116,7 @@ def compose(
     stated = _stated(matches, catalogue)
     meaning = catalogue.exit_for(status) if status else None
     ranking = rank(matches, status, meaning, stated, lambda cause: _explains(catalogue, cause))
-    ranking = _with_success(ranking, status, matches, documents)
+    ranking = _with_success(ranking, status, matches, stated, documents)
     verdict = _verdict(ranking, status, documents)
     explanations = tuple(_explanation(suspect, catalogue) for suspect in ranking.suspects)
     ruled_out = tuple(
@@ -123,7 +127,7 @@ def compose(
         status=status,
         meaning=meaning,
         verdict=verdict,
-        explanations=() if verdict is Verdict.NO_FAILURE and not status else explanations,
+        explanations=explanations,
         ruled_out=ruled_out,
         unused=_unused(documents, matches),
         looked_at=looked_at,
@@ -153,15 +157,36 @@ def _stated(matches: Iterable[Match], catalogue: Catalogue) -> list[Stated]:
 
 
 def _with_success(
-    ranking: Ranking, status: ExitStatus | None, matches: Sequence[Match], documents: Sequence[Document]
+    ranking: Ranking,
+    status: ExitStatus | None,
+    matches: Sequence[Match],
+    stated: Sequence[Stated],
+    documents: Sequence[Document],
 ) -> Ranking:
-    """A status of success stands against everything that is not direct evidence; what else was seen is mentioned."""
-    if status is None or not status.is_success or not documents:
+    """Success stands against what the job got over: a status of success, or a good end that its log tells.
+
+    Direct evidence at the very end of a log stays before a status of success: a pipe passes on that of its last part.
+    What else was seen is mentioned.
+    """
+    if not documents or (status is not None and not status.is_success):
         return ranking
-    direct = [suspect for suspect in ranking.suspects if suspect.likelihood is Likelihood.CONFIRMED]
-    fine = Suspect(NO_FAILURE, tier=2, weight=0.5, matches=[m for m in matches if m.signature.role is Role.NOISE])
-    rest = [s for s in ranking.suspects if s not in direct and s.cause != NO_FAILURE and s.tier > BASE]
-    return Ranking((*direct, fine, *rest), ranking.ruled_out)
+    ended = good_end(matches, stated)
+    if not ended and status is None:
+        return ranking
+    over = {document.name: document.line_count - LEFT_AT_END for document in documents}
+    fatal = [
+        suspect
+        for suspect in ranking.suspects
+        if suspect.likelihood is Likelihood.CONFIRMED
+        and not ended
+        and any(match.last > over.get(match.document, 0) for match in suspect.matches)
+    ]
+    harmless = [match for match in matches if match.signature.role is Role.NOISE]
+    fine = Suspect(NO_FAILURE, tier=ROOT, weight=0.5, matches=ended or harmless)
+    rest = [s for s in ranking.suspects if s not in fatal and s.cause != NO_FAILURE and s.tier > BASE]
+    if ended:
+        rest = [replace(suspect, tier=SYMPTOM) for suspect in rest]
+    return Ranking((*fatal, fine, *rest), ranking.ruled_out)
 
 
 def _verdict(ranking: Ranking, status: ExitStatus | None, documents: Sequence[Document]) -> Verdict:
@@ -182,7 +207,7 @@ def _explanation(suspect: Suspect, catalogue: Catalogue) -> Explanation:
     cause = catalogue.cause(suspect.cause)
     candidate = suspect.candidate
     spoken = sorted(suspect.matches, key=lambda match: (-match.signature.weight, match.position))
-    summary = next((match.signature.summary for match in spoken if match.signature.summary), "")
+    summary = suspect.note or next((match.signature.summary for match in spoken if match.signature.summary), "")
     if suspect.explained_by:
         summary = f"{summary} It usually follows from {suspect.explained_by}, which is also present.".strip()
     return Explanation(

@@ -91,3 +91,42 @@ def test_what_is_not_understood_is_said(tmp_path: Path) -> None:
 
 def test_evidence_from_elsewhere_keeps_us_from_looking_here(tmp_path: Path) -> None:
     assert explain(tmp_path, "137", counters=SAMPLES["cgroup/events"]).looked_at == ()
+
+
+OOM = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB.\n"
+WENT_ON = "".join(f"step {number} loss 0.1\n" for number in range(5))
+
+
+@pytest.mark.parametrize(
+    ("status", "log", "cause"),
+    [
+        ("", OOM + "batch 32 it is\nTraining finished successfully.\n", "benign.no_failure"),
+        ("0", OOM + WENT_ON, "benign.no_failure"),
+        ("0", WENT_ON + OOM, "memory.gpu_oom"),  # `python train.py | tee log` ends with tee's 0
+        ("", OOM + WENT_ON, "memory.gpu_oom"),
+        ("1", OOM + "Training finished successfully.\n", "memory.gpu_oom"),
+        ("", "Training finished successfully.\n" + OOM, "memory.gpu_oom"),
+        ("137", OOM, "memory.host_oom_kill"),
+        ("1", OOM, "memory.gpu_oom"),
+        ("137", OOM + "worker rank 3 exitcode: 1\n", "memory.gpu_oom"),
+    ],
+)
+def test_what_a_job_got_over_or_cannot_have_died_of_is_not_blamed(
+    tmp_path: Path, status: str, log: str, cause: str
+) -> None:
+    explained = explain(tmp_path, status, log=log)
+    assert first(explained) == cause
+    assert any(item.cause == "memory.gpu_oom" and item.evidence for item in explained.explanations)
+
+
+def test_a_cut_out_piece_of_describe_still_tells_how_a_container_ended(tmp_path: Path) -> None:
+    piece = """\
+    State:          Waiting
+      Reason:       CrashLoopBackOff
+    Last State:     Terminated
+      Reason:       OOMKilled
+"""
+    explained = explain(tmp_path, "", describe=piece)
+    assert first(explained).startswith("memory.host_oom_kill")
+    assert explained.status is not None
+    assert explained.status.reason == "OOMKilled"

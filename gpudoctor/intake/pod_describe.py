@@ -48,11 +48,13 @@ def read(document: str) -> Reading:
 
 
 def _ends(lines: list[str]) -> Iterator[tuple[int | None, str]]:
-    """(exit code, reason) of each state that is an end."""
+    """(exit code, reason) of each state that is an end; of a cut-out piece, that can be a reason alone."""
     reason, inside = "", False
-    for line in lines:
+    for line in (*lines, "State: End"):
         state = _STATE.match(line)
         if state is not None:
+            if inside and reason in TELLING:
+                yield None, reason
             reason, inside = "", state[1] == "Terminated"
             continue
         field = _FIELD.match(line) if inside else None

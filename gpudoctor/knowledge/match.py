@@ -13,18 +13,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from gpudoctor.model.document import Document, Line
-from gpudoctor.model.record import field, record
+from gpudoctor.model.record import field, record, replace
 from gpudoctor.model.signature import Pattern, Role, Signature
 
 LONGEST_LINE = 8192
 GRAM = 3
+UNKNOWN_LINE = 1 << 60
 
 
 @record
 class Match:
     """One signature that spoke: its first line, what it captured there, and how many lines said the same.
 
-    `position` orders matches in time: the document's place in the given order, then the line.
+    `position` orders matches in time: the document's place in the given order, then the line. `last` is the last
+    line that said the same, `UNKNOWN_LINE` where such lines were only counted.
     """
 
     signature: Signature
@@ -34,6 +36,7 @@ class Match:
     captures: Mapping[str, str] = field(default_factory=dict)
     times: int = 1
     position: tuple[int, int] = (0, 0)
+    last: int = UNKNOWN_LINE
 
 
 class _Tried:
@@ -131,18 +134,12 @@ class Matcher:
             entries = [self._entries[number] for number in numbers]
             noise = [entry for entry in entries if entry.signature.role is Role.NOISE]
             others = [entry for entry in entries if entry.signature.role is not Role.NOISE]
-            text, lowered = texts[at], pages[1].lines[at]
-            speaking = self._speaking(noise, text, lowered, document) or self._speaking(others, text, lowered, document)
+            speaking = self._speaking(noise, at, document, pages) or self._speaking(others, at, document, pages)
             for entry, match in speaking:
-                if entry.also and not _seconded(entry, document, line, pages):
-                    continue
                 captures = {name: value for name, value in match.groupdict().items() if value is not None}
-                _note(
-                    first,
-                    Match(
-                        entry.signature, document.name, document.kind, line, captures, line.times, (place, line.number)
-                    ),
-                )
+                position, last = (place, line.number), line.number if line.times == 1 else UNKNOWN_LINE
+                found = Match(entry.signature, document.name, document.kind, line, captures, line.times, position, last)
+                _note(first, found)
         return list(first.values())
 
     def _candidates(self, pages: tuple[_Page, _Page]) -> list[tuple[int, list[int]]]:
@@ -158,14 +155,17 @@ class Matcher:
 
     @staticmethod
     def _speaking(
-        entries: list[_Ready], text: str, lowered: str, document: Document
+        entries: list[_Ready], at: int, document: Document, pages: tuple[_Page, _Page]
     ) -> list[tuple[_Ready, re.Match[str]]]:
         speaking = []
+        text, lowered = pages[0].lines[at], pages[1].lines[at]
         for entry in entries:
             if entry.signature.documents and document.kind not in entry.signature.documents:
                 continue
             match = next((hit for hit in (tried.search(text, lowered) for tried in entry.patterns) if hit), None)
-            if match is not None and not any(veto.search(text, lowered) for veto in entry.without):
+            if match is None or any(veto.search(text, lowered) for veto in entry.without):
+                continue
+            if not entry.also or _seconded(entry, document, document.lines[at], pages):
                 speaking.append((entry, match))
         return speaking
 
@@ -179,9 +179,7 @@ def _note(first: dict[str, Match], match: Match) -> None:
     if seen is None:
         first[key] = match
     else:
-        first[key] = Match(
-            seen.signature, seen.document, seen.kind, seen.line, seen.captures, seen.times + match.times, seen.position
-        )
+        first[key] = replace(seen, times=seen.times + match.times, last=max(seen.last, match.last))
 
 
 def _seconded(entry: _Ready, document: Document, line: Line, pages: tuple[_Page, _Page]) -> bool:

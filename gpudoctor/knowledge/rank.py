@@ -27,7 +27,11 @@ FIRST_BASE_WEIGHT, BASE_STEP = 0.30, 0.02
 
 @record(frozen=False)
 class Suspect:
-    """One cause under consideration. `tier` is DIRECT, ROOT, SYMPTOM or BASE; `fits` whether a known exit fits it."""
+    """One cause under consideration.
+
+    `tier` is DIRECT, ROOT, SYMPTOM or BASE; `fits` whether a known exit fits it; `note` says why it stands where it
+    stands, if that is not what its matches say.
+    """
 
     cause: str
     tier: int = BASE
@@ -36,6 +40,7 @@ class Suspect:
     fits: bool = True
     matches: list[Match] = field(default_factory=list)
     candidate: Candidate | None = None
+    note: str = ""
     explained_by: str = ""
 
     @property
@@ -115,6 +120,8 @@ def rank(
         _add_candidates(suspects, entry.meaning, SYMPTOM if entry.status.signal else BASE, entry.match)
     _add_candidates(suspects, meaning, BASE, None)
     _merge_broader(suspects)
+    if not stated:  # a process of several can end of what the whole cannot end of
+        _contradict(suspects, meaning)
     ruled_out = _rule_out(suspects, against)
     _mark_explained(suspects, explains)
     ordered = sorted(suspects.values(), key=_order)
@@ -164,6 +171,25 @@ def _add_candidates(suspects: dict[str, Suspect], meaning: ExitMeaning | None, t
             if match not in suspect.matches:
                 suspect.matches.append(match)
             suspect.position = min(suspect.position, match.position)
+
+
+def _contradict(suspects: dict[str, Suspect], meaning: ExitMeaning | None) -> None:
+    """Where a log tells of what never ends like this, the exit's first candidate came after it."""
+    for never in meaning.never if meaning else ():
+        for suspect in [s for s in suspects.values() if under(s.cause, never.cause) and s.tier > BASE]:
+            suspect.tier, suspect.weight, suspect.fits = min(suspect.tier, ROOT), suspect.weight * MISFIT, False
+            later = _first_candidate(suspects, meaning)
+            if later is None or later.tier > ROOT:
+                continue
+            later.tier, later.weight, later.note = ROOT, 1.0, never.reason
+            later.matches += [match for match in suspect.matches if match not in later.matches]
+            later.position = min(later.position, suspect.position)
+
+
+def _first_candidate(suspects: dict[str, Suspect], meaning: ExitMeaning | None) -> Suspect | None:
+    first = meaning.candidates[0].cause if meaning and meaning.candidates else ""
+    known = [s for s in suspects.values() if first and under(s.cause, first)]
+    return min(known, key=_order) if known else None
 
 
 def _merge_broader(suspects: dict[str, Suspect]) -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from gpudoctor.knowledge.fields import Fields, suggestion
 from gpudoctor.knowledge.known import NAME_ID, Known, read_id
 from gpudoctor.knowledge.source import RuleFile
-from gpudoctor.model.exit_status import SIGNALS, Candidate, ExitMeaning, signal_number
+from gpudoctor.model.exit_status import SIGNALS, Candidate, ExitMeaning, Never, signal_number
 
 CONTEXTS = ("shell", "python", "slurm", "windows", "kubernetes", "docker", "torchrun", "mpi", "ray")
 _LARGEST = 2**32 - 1
@@ -46,6 +46,7 @@ def read_exit(file: RuleFile, known: Known, problems: list[str]) -> ExitMeaning:
         reasons=fields.texts("reasons"),
         contexts=fields.texts("contexts"),
         candidates=_candidates(fields, known),
+        never=_never(fields, known),
         note=fields.text("note", needed=False),
         source=fields.text("source"),
         checked=fields.date("checked"),
@@ -72,7 +73,19 @@ def _candidates(fields: Fields, known: Known) -> tuple[Candidate, ...]:
     return tuple(found)
 
 
+def _never(fields: Fields, known: Known) -> tuple[Never, ...]:
+    found: list[Never] = []
+    for entry in fields.tables("never"):
+        never = Never(cause=entry.text("cause", example='"family.name"'), reason=entry.text("reason"))
+        entry.known("cause", never.cause, known.causes, "cause")
+        entry.finish()
+        found.append(never)
+    return tuple(found)
+
+
 def _check(meaning: ExitMeaning, fields: Fields) -> None:
+    if meaning.never and not meaning.candidates:
+        fields.complain("never", "means nothing without a candidate, which is what came instead")
     if not (meaning.codes or meaning.signals or meaning.reasons):
         fields.complain("codes", "an exit needs codes, signals or reasons, such as codes = [139]")
     for signal in meaning.signals:

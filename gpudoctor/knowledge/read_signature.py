@@ -13,7 +13,7 @@ from gpudoctor.model.exit_status import ExitStatus
 from gpudoctor.model.signature import Pattern, Role, Signature
 
 _DOCUMENT = re.compile(r"[a-z][a-z0-9_]*")
-_CAUSELESS = (Role.NOISE, Role.STATUS)
+_CAUSELESS = (Role.NOISE, Role.STATUS, Role.SUCCESS)
 _SHORTEST_ANCHOR = 2
 _WINDOW = 10_000
 

@@ -183,10 +183,19 @@ class Candidate:
 
 
 @record
+class Never:
+    """A cause that cannot have brought an exit about, however clear a log is, and why so, in a sentence."""
+
+    cause: str
+    reason: str
+
+
+@record
 class ExitMeaning:
     """One entry of rules/exits: what an exit code, signal or reason says, and its candidate causes in order.
 
-    `contexts` limits it to spellings from one place (`slurm`, `windows`); empty means any.
+    `contexts` limits it to spellings from one place (`slurm`, `windows`); empty means any. `never` are causes that
+    end otherwise: where a log tells of one, the first candidate came after it.
     """
 
     id: str
@@ -197,6 +206,7 @@ class ExitMeaning:
     reasons: tuple[str, ...] = ()
     contexts: tuple[str, ...] = ()
     candidates: tuple[Candidate, ...] = ()
+    never: tuple[Never, ...] = ()
     note: str = ""
     source: str = ""
     checked: str = ""

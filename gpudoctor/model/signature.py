@@ -14,7 +14,8 @@ class Role(str, enum.Enum):
     ROOT names a cause. SYMPTOM is what a cause brings about elsewhere. NOISE is harmless: its lines speak for
     nothing. STATUS states an exit inside a log, captured as `code` or `signal` (`exitcode : -9`) or,
     where the text says it in words (`Segmentation fault`), given in `exits`. AGAINST speaks against its cause and
-    rules it out, with `summary` as the reason.
+    rules it out, with `summary` as the reason. SUCCESS is what a job says at its good end: what failed before was
+    got over.
     """
 
     ROOT = "root"
@@ -22,6 +23,7 @@ class Role(str, enum.Enum):
     NOISE = "noise"
     STATUS = "status"
     AGAINST = "against"
+    SUCCESS = "success"
 
 
 @record

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from gpudoctor.knowledge.match import Match
 from gpudoctor.knowledge.rank import BASE, DIRECT, ROOT, SYMPTOM, Ranking, Stated, fits_exit, rank, under
 from gpudoctor.model.document import Line
-from gpudoctor.model.exit_status import Candidate, ExitMeaning, ExitStatus
+from gpudoctor.model.exit_status import Candidate, ExitMeaning, ExitStatus, Never
 from gpudoctor.model.explanation import Likelihood
+from gpudoctor.model.record import replace
 from gpudoctor.model.signature import Pattern, Role, Signature
 
 EXPLAINS = {"mem.oom": ("net.peer_died", "net.hang"), "net.peer_died": ("net.hang",), "mem": ("sig.term",)}
@@ -58,6 +59,38 @@ def order(ranking: Ranking) -> list[str]:
 
 
 KILLED = ExitMeaning("137", "killed", "", candidates=tuple(Candidate(cause, "") for cause in ("mem.oom", "sig.stop")))
+
+
+NEVER = replace(KILLED, never=(Never("gpu.oom", "GPU memory sends no SIGKILL."),))
+
+
+def test_what_an_exit_never_comes_of_stands_behind_what_came_after_it() -> None:
+    clear = spoke("gpu.oom", weight=0.8, direct=True)
+    found = ranked([clear], "137", NEVER)
+    assert order(found) == ["mem.oom", "gpu.oom", "sig.stop"]
+    assert [suspect.likelihood for suspect in found.suspects[:2]] == [Likelihood.LIKELY, Likelihood.POSSIBLE]
+    assert found.suspects[0].note == "GPU memory sends no SIGKILL."
+    assert found.suspects[0].matches == [clear]
+
+
+@pytest.mark.parametrize(
+    ("given", "meaning", "stated"),
+    [("1", None, ()), ("", None, ()), ("137", KILLED, ()), ("137", NEVER, (("1", "app.code"),))],
+)
+def test_it_stays_first_with_another_exit_or_where_one_process_of_several_ended(
+    given: str, meaning: ExitMeaning | None, stated: Sequence[tuple[str, str]]
+) -> None:
+    others = [Stated(ExitStatus.parse(code), None, spoke(cause, Role.STATUS, line=9)) for code, cause in stated]
+    found = ranked([spoke("gpu.oom", weight=0.8, direct=True)], given, meaning, others)
+    assert order(found)[0] == "gpu.oom"
+    assert found.suspects[0].likelihood is Likelihood.CONFIRMED
+
+
+def test_direct_evidence_of_what_came_after_is_not_touched() -> None:
+    found = ranked([spoke("mem.oom", direct=True), spoke("gpu.oom", direct=True)], "137", NEVER)
+    assert order(found) == ["mem.oom", "gpu.oom", "sig.stop"]
+    assert found.suspects[0].note == ""
+    assert found.suspects[0].likelihood is Likelihood.CONFIRMED
 
 
 def test_direct_beats_specific_beats_symptom_beats_base_rate() -> None:

@@ -202,7 +202,7 @@ BENT = [
         ["fails.op: ge does not fit", 'a check with for_each = "gpu" asks about single GPUs', "Allowed: known"],
     ),
     # signatures
-    (SIGNATURE, 'role = "root"', 'role = "main"', ["role:", "Allowed: against, noise, root, status, symptom"]),
+    (SIGNATURE, 'role = "root"', 'role = "main"', ["role:", "Allowed: against, noise, root, status, success, symptom"]),
     (SIGNATURE, "weight = 0.9", "weight = 9", ["weight: 9 does not fit; a number from 0 to 1 is needed"]),
     (SIGNATURE, "direct = true", 'direct = "yes"', ["direct:", "true or false is needed"]),
     (SIGNATURE, '"SIGABRT"', '"SIGNOPE"', ["exits: 'SIGNOPE' is no exit status"]),
@@ -255,6 +255,12 @@ BENT = [
         ["contexts: 'slrum' is not allowed here; did you mean slurm?"],
     ),
     (EXIT, "codes = [137]", "codes = [137, 1]", ["exits: general-error and killed both claim 1; leave one out"]),
+    (
+        EXIT,
+        "[[candidate]]",
+        '[[never]]\ncause = "no.such_cause"\nreason = "It ends otherwise."\n\n[[candidate]]',
+        ["never[1].cause: there is no cause 'no.such_cause'"],
+    ),
     (EXIT, "codes = [137]", 'codes = [137]\nreasons = ["O O M"]', ["reasons: 'O O M' is no scheduler's word"]),
     (
         EXIT,
