@@ -17,6 +17,7 @@ from gpudoctor.model.rule import Chain, Confidence, Severity
 from gpudoctor.model.truth import Truth
 
 GPU_EXPECTED = "gpu.expected"
+PROBE = "probe."
 CUDA_AVAILABLE = "torch.cuda_available"
 TORCH_INSTALLED = "torch.installed"
 _CONFIDENCES = tuple(Confidence)
@@ -141,10 +142,16 @@ def _kind_of(check: str, findings: Sequence[Finding]) -> Kind:
     return next((kind for kind in _KINDS if kind in kinds), Kind.NOT_APPLICABLE)
 
 
+def _awaits_probes(finding: Finding) -> bool:
+    blocked = finding.blocked_by
+    return finding.kind is Kind.UNKNOWN and bool(blocked) and all(key.startswith(PROBE) for key in blocked)
+
+
 def _health(findings: Sequence[Finding], facts: Facts) -> Health:
     """The verdict. Without a failure it stays open while a check that could find an error lacks facts, or while no
     such check had anything to judge; unless something stronger settles it: CUDA was seen to work, or no GPU is
-    meant to be there and torch was seen to start or not to be there either."""
+    meant to be there and torch was seen to start or not to be there either. Checks that only lack a probe's answer do
+    not keep it open, because probes run only where they are asked for."""
     failing = {finding.severity for finding in findings if finding.kind is Kind.FAIL}
     if Severity.ERROR in failing:
         return Health.BROKEN
@@ -153,6 +160,6 @@ def _health(findings: Sequence[Finding], facts: Facts) -> Health:
     available = facts.flag(CUDA_AVAILABLE)
     torch_seen = available is not None or facts.flag(TORCH_INSTALLED) is False
     settled = available is True or (facts.flag(GPU_EXPECTED) is False and torch_seen)
-    grave = {finding.kind for finding in findings if finding.severity is Severity.ERROR}
+    grave = {finding.kind for finding in findings if finding.severity is Severity.ERROR and not _awaits_probes(finding)}
     decided = Kind.PASS in grave and Kind.UNKNOWN not in grave
     return Health.HEALTHY if settled or decided else Health.UNDECIDED
