@@ -305,6 +305,25 @@ def test_the_limit_on_processes_is_reached(whole: Whole, rig_requires: Requires,
         assert "Resource temporarily unavailable" in ended.text
 
 
+@pytest.mark.parametrize("processes", [1, 2, 4])
+def test_a_control_group_lets_no_more_processes_start(whole: Whole, rig_requires: Requires, processes: int) -> None:
+    rig_requires("sh", root=True)
+    group = Path("/sys/fs/cgroup/pids") / f"gpudoctor-{uuid.uuid4().hex}"
+    try:
+        group.mkdir()
+        (group / "pids.max").write_text(str(processes))
+    except OSError as error:
+        pytest.skip(f"no control group of processes (version 1) can be made here: {error}")
+    try:
+        ended = whole(before=["sh", "-c", f'echo $$ > {group}/cgroup.procs; exec "$@"', "sh"])
+    finally:
+        until(lambda: not (group / "cgroup.procs").read_text())
+        group.rmdir()
+    assert ended.value("cgroup.pids_limit") == processes
+    if processes == 1:
+        assert "Resource temporarily unavailable" in ended.text
+
+
 @pytest.mark.parametrize("files", [8, 12, 16, 24])
 def test_the_limit_on_open_files_is_reached(bare_python: str, files: int) -> None:
     ended = check("--python", bare_python, preexec_fn=limited(NOFILE=files))
@@ -323,6 +342,15 @@ def test_a_full_disk_for_temporary_files(whole: Whole, namespace: Callable[..., 
     refused = gpudoctor("check", "--output", str(full / "report"), before=namespace(*fill))
     assert refused.status == 2
     assert "No space left on device" in refused.errors
+
+
+def test_tmp_itself_is_full(namespace: Callable[..., list[str]]) -> None:
+    fill = ["mount -t tmpfs -o size=8k full /tmp", "head -c 8192 /dev/zero > /tmp/all"]
+    plain = Path(sys.base_prefix) / "bin" / "python3"  # the tests' own lies below /tmp, which is hidden
+    if not plain.exists() or not Path(sys.prefix).is_dir() or str(plain).startswith("/tmp/"):
+        pytest.skip("the interpreter lies below /tmp")
+    ended = check("--python", str(plain), before=namespace(*fill), cwd="/").is_whole()
+    assert ended.value("disk.tmp_free_bytes") == 0
 
 
 JUMPING = """
