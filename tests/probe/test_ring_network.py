@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,8 +56,17 @@ def test_a_name_without_an_address() -> None:
 
 
 def test_a_name_server_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(network.socket, "getaddrinfo", lambda *_given, **_named: time.sleep(1) or [])
+    answer, asked = threading.Event(), threading.Event()
+
+    def slow(*_given: object, **_named: object) -> list[object]:
+        answer.wait(30)
+        asked.set()
+        return []
+
+    monkeypatch.setattr(network.socket, "getaddrinfo", slow)
     assert network.resolved("anything", 0.2) == ([], "no name server answered within 0.2 s")
+    answer.set()
+    assert asked.wait(10)
 
 
 def test_a_port_that_is_taken() -> None:

@@ -66,7 +66,7 @@ def choose(torch: Any, options: dict[str, Any]) -> dict[str, Any]:
     if dist is None or not dist.is_available():
         return {"not_applicable": "this torch was built without torch.distributed"}
     built = bool(getattr(torch.version, "cuda", None) or getattr(torch.version, "hip", None))
-    counted = count_gpus(torch) if built else {"count": 0}
+    counted = count_gpus(torch) if built and options.get("device") != "cpu" else {"count": 0}
     count = int(counted.get("count", 0))
     if count and dist.is_nccl_available():
         return {"backend": "nccl", "ranks": count}
