@@ -75,7 +75,7 @@ def run_ring(settings: RingSettings) -> RingResult:
         findings=findings,
         runs=examination.runs,
     )
-    return RingResult(diagnosis, specs, place, met="hosts" in known_parts(facts))
+    return RingResult(diagnosis, specs, place, met="host_names" in known_parts(facts))
 
 
 def known_parts(facts: Facts) -> set[str]:

@@ -25,7 +25,7 @@ FACTS = (
     FactSpec(PREFIX + "how_it_ended", FactType.TEXT, "how it ended, in words", private=True),
     FactSpec(PREFIX + "rank", FactType.INTEGER, "the rank that tells this"),
     FactSpec(PREFIX + "ranks", FactType.INTEGER, "the ranks of the job"),
-    FactSpec(PREFIX + "hosts", FactType.TEXT_LIST, "the hosts that met, by name", private=True),
+    FactSpec(PREFIX + "host_names", FactType.TEXT_LIST, "the hosts that met, by name", private=True),
     FactSpec(PREFIX + "backend", FactType.TEXT, "what carried the ring: nccl, or gloo where a rank has no GPU"),
     FactSpec(PREFIX + "backend_reason", FactType.TEXT, "why this backend"),
     FactSpec(PREFIX + "announced", FactType.TEXT_LIST, "the address that each host's ranks announce", private=True),
@@ -37,7 +37,7 @@ FACTS = (
     FactSpec(PREFIX + "nccl_versions", FactType.TEXT_LIST, "the versions of NCCL among the ranks"),
     FactSpec(PREFIX + "phase", FactType.TEXT, "where a ring that did not pass came to a stop"),
     FactSpec(PREFIX + "failed_ranks", FactType.INTEGER_LIST, "the ranks that stood in the way of the others"),
-    FactSpec(PREFIX + "failed_hosts", FactType.TEXT_LIST, "the hosts of those ranks", private=True),
+    FactSpec(PREFIX + "failed_host_names", FactType.TEXT_LIST, "the hosts of those ranks", private=True),
     FactSpec(PREFIX + "signal", FactType.TEXT, "the signal that ended the first of them"),
     FactSpec(PREFIX + "error", FactType.TEXT, "its error, word for word", private=True),
     FactSpec(PREFIX + "output", FactType.TEXT, "what it printed, or its stack where it hung", private=True),
@@ -137,7 +137,7 @@ class Met:
         bad = [row for row in self.reach if "error" in row]
         good = [row for row in self.reach if "error" not in row]
         return {
-            "hosts": tuple(dict.fromkeys(text(m.get("host")) for m in self.members)),
+            "host_names": tuple(dict.fromkeys(text(m.get("host")) for m in self.members)),
             "announced": tuple(dict.fromkeys(rows))[:MOST_ROWS],
             "unreachable": tuple(not_reached(row) for row in bad[:MOST_ROWS]),
             "reached": tuple(was_reached(row) for row in good[:MOST_ROWS]),
@@ -155,7 +155,7 @@ class Met:
             "backend_reason": known_or(text(self.ring.get("backend_reason")), NONE),
             "phase": ring.PASSED if passed else known_or(text(self.ring.get("phase")), NONE),
             "failed_ranks": tuple(one for one in ranks if isinstance(one, int)) if isinstance(ranks, list) else (),
-            "failed_hosts": texts(self.ring.get("failed_hosts")),
+            "failed_host_names": texts(self.ring.get("failed_hosts")),
             "signal": signal_name(signal) if isinstance(signal, int) else failed,
             "error": known_or(text(self.ring.get("error")), failed),
             "output": known_or(text(self.ring.get("output")), failed),

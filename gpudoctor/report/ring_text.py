@@ -39,7 +39,7 @@ def ring_text(diagnosis: Diagnosis, verbose: bool = False) -> str:
 
 def headline(facts: Facts) -> str:
     """One line: passed or not, how many ranks on which hosts, over what, how fast."""
-    hosts = listed(facts, "hosts")
+    hosts = listed(facts, "host_names")
     where = f" on {', '.join(hosts)}" if hosts else ""
     backend = value(facts, "backend")
     over = f" over {backend} ({value(facts, 'backend_reason')})" if backend else ""

@@ -114,7 +114,7 @@ def test_facts_of_a_ring_that_passed() -> None:
     measured = [{"bytes": 9, "seconds": 1.0, "bus_bandwidth": 5e9}]
     facts = told(members=HOSTS, missing=[], reach=knocks(HOSTS), ring=failed(outcome="passed", measured=measured))
     assert (facts.text(KEY + "outcome"), facts.text(KEY + "fault")) == ("passed", "none")
-    assert facts[KEY + "hosts"] == ("a", "b")
+    assert facts[KEY + "host_names"] == ("a", "b")
     assert facts[KEY + "bus_bandwidth_bytes_per_second"] == 5e9
     assert facts[KEY + "torch_versions"] == ("2.8.0",)
 
@@ -191,7 +191,7 @@ def test_a_rendezvous_that_is_not_reached(error: str, words: str) -> None:
     assert (facts.text(KEY + "outcome"), facts.text(KEY + "fault")) == ("failed", "rendezvous_unreachable")
     assert "rank 1 does not reach rank 0 at 10.0.0.1 port 29500" in str(facts.text(KEY + "how_it_ended"))
     assert words in str(facts.text(KEY + "how_it_ended"))
-    assert facts[KEY + "hosts"] == ring_across.NOT_REACHED
+    assert facts[KEY + "host_names"] == ring_across.NOT_REACHED
 
 
 def test_ranks_that_never_came() -> None:
@@ -219,3 +219,19 @@ def test_without_torch_or_distributed_there_is_none() -> None:
 def test_garbage_makes_no_wrong_fact() -> None:
     facts = told(members="x", missing=3, reach={"a": 1}, ring=[1], tries=7, problem=None)
     assert facts[KEY + "outcome"].reason is Reason.NO_DATA
+
+
+def test_names_and_addresses_are_hidden_in_a_shared_report() -> None:
+    from gpudoctor.model.diagnosis import Diagnosis, Health, RulesInfo, Target
+    from gpudoctor.report.json_v1 import diagnosis_text
+    from gpudoctor.report.redact import redact_diagnosis
+
+    hosts = [member(0, "trainer-77", "10.0.0.1"), member(1, "trainer-78", "10.0.0.2")]
+    ring = failed(outcome="crashed", failed_ranks=[1], failed_hosts=["trainer-78"], signal=9)
+    facts = told(members=hosts, missing=[], reach=knocks(hosts, ("10.0.0.2",)), ring=ring)
+    specs = {spec.key: spec for spec in ring_across.FACTS}
+    whole = Diagnosis(Health.BROKEN, "", Target("live"), RulesInfo("", 0, ""), facts, ())
+    text = diagnosis_text(redact_diagnosis(whole, specs), 1)
+    assert "trainer" not in text
+    assert "10.0.0" not in text
+    assert "rank 1 on <host-1> was ended by SIGKILL" in text

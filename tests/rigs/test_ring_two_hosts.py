@@ -106,7 +106,7 @@ def passed(answer: Answer) -> None:
     assert answer.status == 0, answer.out[-3000:] + answer.errors[-3000:]
     assert answer.document["summary"]["verdict"] == "healthy"
     assert (answer.value("outcome"), answer.value("backend")) == ("passed", "gloo")
-    assert answer.value("hosts") == ["nodea", "nodeb"]
+    assert answer.value("host_names") == ["nodea", "nodeb"]
     assert answer.value("bus_bandwidth_bytes_per_second") > 1e6
 
 
@@ -231,7 +231,7 @@ def test_a_rank_on_the_other_host(hosts: Networks, fault: str, kind: str, phase:
     first, second = ring(hosts, variables=named(hosts), RING_FAULT=fault, PYTHONPATH=str(FAULTS))
     assert (first.status, second.status) == (1, 1), first.out[-2000:] + first.errors[-2000:]
     assert (first.value("fault"), first.value("phase")) == (kind, phase)
-    assert (first.value("failed_ranks"), first.value("failed_hosts")) == ([1], ["nodeb"])
+    assert (first.value("failed_ranks"), first.value("failed_host_names")) == ([1], ["nodeb"])
     assert first.causes[0] == cause
     assert "rank 1 on nodeb" in first.told
     assert words in first.told

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 TICK_S = 0.05
-STORE_LIMIT_S = 20.0
+STORE_LIMIT_S = 10.0
 
 
 def open_store(torch: Any, place: dict[str, Any], serve: bool) -> Any:
