@@ -11,14 +11,14 @@ from gpudoctor.model.exit_status import signal_name
 from gpudoctor.model.fact import Fact, FactSpec, FactType, Reason, Unknown, Value
 from gpudoctor.probe import answers
 from gpudoctor.probe.answers import known_or, said, text, texts, why_no_torch, why_step_failed
+from gpudoctor.probe.spec import ProbeSpec, step_in
 
 STEP = "ring"
+PROBE = ProbeSpec(
+    STEP, level="quick", title="ring of ranks through torch.distributed", limit_s=45.0, group=STEP, order=90
+)
 FACTS = (
-    FactSpec(
-        "probe.ring.outcome",
-        FactType.TEXT,
-        "how the ring went: passed, wrong_result, failed, crashed, timed_out, not_applicable, not_requested",
-    ),
+    *PROBE.common_facts(),
     FactSpec(
         "probe.ring.fault",
         FactType.TEXT,
@@ -32,14 +32,12 @@ FACTS = (
         "probe.ring.bus_bandwidth_bytes_per_second",
         FactType.NUMBER,
         "what each link carried in the largest all-reduce, by the slowest rank",
-        unit="bytes per second",
+        unit="bytes_per_second",
     ),
     FactSpec("probe.ring.phase", FactType.TEXT, "where a ring that did not pass came to a stop, such as all_reduce"),
     FactSpec("probe.ring.failed_ranks", FactType.INTEGER_LIST, "the ranks that stood in the way of the others"),
-    FactSpec("probe.ring.signal", FactType.TEXT, "the signal that ended the first of them"),
     FactSpec("probe.ring.exit_status", FactType.INTEGER, "the status with which it left, where it left unasked"),
     FactSpec("probe.ring.error", FactType.TEXT, "its error, word for word"),
-    FactSpec("probe.ring.output", FactType.TEXT, "what it printed, or its stack where it hung", private=True),
     FactSpec("probe.ring.transports", FactType.TEXT_LIST, "the transports of NCCL's log: P2P/CUMEM, SHM, NET/Socket"),
     FactSpec("probe.ring.nccl_warnings", FactType.TEXT_LIST, "the warnings in NCCL's log", private=True),
     FactSpec("probe.ring.nccl_log", FactType.TEXT, "the end of NCCL's log where the ring did not pass", private=True),
@@ -82,24 +80,29 @@ def without_answer(end: ChildEnd) -> tuple[Fact, ...]:
     known: dict[str, Value] = {}
     if outcome:
         kind = "rank_ended" if outcome == "crashed" else "error"
-        known = {"outcome": outcome, "fault": kind, "how_it_ended": f"before any rank ran, {why.detail}"}
+        ended = f"before any rank ran, {why.detail}"
+        known = {"outcome": outcome, "fault": kind, "how_it_ended": ended, "said": ended}
     return tuple(Fact(key, known.get(key.rpartition(".")[2], why)) for key in KEYS)
 
 
 def why_not(end: ChildEnd, plan: Mapping[str, Any], step: str, found: Mapping[str, Any]) -> Unknown | None:
     """Why a probe did not run: torch is not there, nobody asked, or this torch or machine cannot."""
-    if not any(item["name"] == step for group in plan.get("groups", ()) for item in group["steps"]):
+    if step_in(plan, step) is None:
         return Unknown(Reason.NOT_REQUESTED, "the probe was not asked for")
     missing = why_no_torch(end, plan)
     if missing is None and "not_applicable" in found:
         return Unknown(Reason.NOT_APPLICABLE, text(found["not_applicable"]))
+    if missing is None and not said(end, step) and said(end, "end"):
+        return Unknown(Reason.NOT_REQUESTED, "the recording was made without this probe")
     return missing
 
 
 def without(why: Unknown, keys: tuple[str, ...]) -> tuple[Fact, ...]:
     """The facts of a probe that did not run; that it was not to run is an outcome, the first of its facts."""
     plain = why.reason in (Reason.NOT_REQUESTED, Reason.NOT_APPLICABLE)
-    return (Fact(keys[0], why.reason.value if plain else why), *answers.absent(keys[1:], why))
+    told = [Fact(key, why.detail) for key in keys if key.endswith(".said") and why.reason is Reason.NOT_APPLICABLE]
+    others = tuple(key for key in keys[1:] if key not in [fact.key for fact in told])
+    return (Fact(keys[0], why.reason.value if plain else why), *told, *answers.absent(others, why))
 
 
 def how_it_went(found: Mapping[str, Any]) -> dict[str, Value | Unknown]:
@@ -112,15 +115,24 @@ def how_it_went(found: Mapping[str, Any]) -> dict[str, Value | Unknown]:
     unmeasured = Unknown(Reason.NO_DATA, "the ring did not come to it")
     return {
         "outcome": outcome,
+        "device": device_of(found),
         "backend": known_or(text(found.get("backend")), Unknown(Reason.NO_DATA, "not told")),
         "ranks": ranks if isinstance(ranks, int) else Unknown(Reason.NO_DATA, "not told"),
         "bus_bandwidth_bytes_per_second": bandwidth(found) or (alone if few else unmeasured),
         "phase": PASSED if passed else known_or(text(found.get("phase")), NOTHING),
         "transports": texts(found.get("transports")) or Unknown(Reason.NOT_APPLICABLE, "NCCL's log names none"),
-        "nccl_warnings": texts(found.get("log_warnings")),
+        "nccl_warnings": texts(found.get("log_warnings")) if found.get("backend") == "nccl" else NOTHING,
         "nccl_log": PASSED if passed else known_or(text(found.get("log_tail")), NOTHING),
         "unsupported": texts(found.get("unsupported")),
     }
+
+
+def device_of(found: Mapping[str, Any]) -> str:
+    """`cpu` for gloo; for NCCL the GPUs, such as `cuda:0-7`."""
+    ranks = found.get("ranks")
+    if found.get("backend") != "nccl" or not isinstance(ranks, int):
+        return "cpu"
+    return "cuda:0" if ranks < 2 else f"cuda:0-{ranks - 1}"
 
 
 def bandwidth(found: Mapping[str, Any]) -> float | None:
@@ -134,12 +146,13 @@ def bandwidth(found: Mapping[str, Any]) -> float | None:
 def why_it_failed(found: Mapping[str, Any]) -> dict[str, Value | Unknown]:
     """Which rank, in which words, and what a further try tells."""
     if found["outcome"] == "passed":
-        keys = ("failed_ranks", "signal", "exit_status", "error", "output", *TRIED)
+        keys = ("said", "failed_ranks", "signal", "exit_status", "error", "output", *TRIED)
         return dict.fromkeys(keys, PASSED)
     ranks = found.get("failed_ranks")
     number, status = found.get("signal"), found.get("exit_status")
     blamed = texts(found.get("blamed_variables"))
     return {
+        "said": words(found),
         "failed_ranks": tuple(rank for rank in ranks if isinstance(rank, int)) if isinstance(ranks, list) else (),
         "signal": signal_name(number) if isinstance(number, int) else Unknown(Reason.NOT_APPLICABLE, "no signal"),
         "exit_status": status if isinstance(status, int) else Unknown(Reason.NOT_APPLICABLE, "it did not leave"),

@@ -9,18 +9,22 @@ from gpudoctor.model.child import ChildEnd
 from gpudoctor.model.fact import Element, Fact, FactSpec, FactType, Reason, Unknown, Value
 from gpudoctor.probe import ring
 from gpudoctor.probe.answers import first_line, known_or, said, text, why_step_failed
+from gpudoctor.probe.spec import ProbeSpec
 
 STEP = "ring_edges"
 PREFIX = "probe.ring_edges."
 _NUMBERS = FactType.NUMBER_LIST
+PROBE = ProbeSpec(
+    STEP, level="full", title="the ring pair by pair and size by size", limit_s=210.0, group=STEP, order=90
+)
 FACTS = (
-    FactSpec(PREFIX + "outcome", FactType.TEXT, "whether every pair of ranks exchanged the right numbers"),
+    *PROBE.common_facts(),
     FactSpec(PREFIX + "how_it_ended", FactType.TEXT, "how it ended, in words"),
     FactSpec(PREFIX + "backend", FactType.TEXT, "what carried it: nccl or gloo"),
     FactSpec(PREFIX + "ranks", FactType.INTEGER, "how many processes took part, one for each GPU with NCCL"),
     FactSpec(PREFIX + "pairs", FactType.TEXT_LIST, "the pairs that were measured, in torch's order, as `0-1`"),
     FactSpec(
-        PREFIX + "bandwidths", _NUMBERS, "what each of these moves in each direction at once", unit="bytes per second"
+        PREFIX + "bandwidths", _NUMBERS, "what each of these moves in each direction at once", unit="bytes_per_second"
     ),
     FactSpec(PREFIX + "broken_pairs", FactType.TEXT_LIST, "pairs that hung, failed or gave wrong numbers, and how"),
     FactSpec(PREFIX + "pairs_left_out", FactType.TEXT_LIST, "pairs for which no time was left"),
@@ -31,7 +35,7 @@ FACTS = (
         PREFIX + "bus_bandwidths",
         _NUMBERS,
         "what each link carried at each size, by the slowest rank",
-        "bytes per second",
+        "bytes_per_second",
     ),
 )
 KEYS = tuple(spec.key for spec in FACTS)
@@ -63,6 +67,10 @@ def values_of(found: Mapping[str, Any], why: Unknown) -> dict[str, Value | Unkno
     ranks = found.get("ranks")
     return {
         "outcome": worst or known_or(outcome, why),
+        "device": ring.device_of(found),
+        "said": f"broken: {'; '.join(broken)}" if broken else known_or(text(judged.get("error")), ring.NOTHING),
+        "signal": ring.NOTHING,
+        "output": ring.NOTHING,
         "how_it_ended": f"broken: {'; '.join(broken)}" if broken else ended,
         "backend": known_or(text(found.get("backend")), why),
         "ranks": ranks if isinstance(ranks, int) else why,
