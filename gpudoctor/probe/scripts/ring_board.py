@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import threading
 import time
 
 TYPE_CHECKING = False
@@ -29,6 +30,22 @@ def open_store(torch: Any, place: dict[str, Any], serve: bool) -> Any:
         timeout=datetime.timedelta(seconds=STORE_LIMIT_S),
         wait_for_workers=False,
     )
+
+
+def open_in_time(torch: Any, place: dict[str, Any], serve: bool) -> tuple[Any, str]:
+    """The store, or why there is none. torch's own limit does not hold where something else than a store listens."""
+    answer: list[Any] = []
+
+    def work() -> None:
+        try:
+            answer.append((open_store(torch, place, serve), ""))
+        except Exception as error:
+            answer.append((None, "%s: %s" % (type(error).__name__, str(error)[:2000])))
+
+    opening = threading.Thread(target=work, daemon=True)
+    opening.start()
+    opening.join(2 * STORE_LIMIT_S)
+    return answer[0] if answer else (None, "what listens there does not answer as a store of torch does")
 
 
 class Board:

@@ -102,11 +102,9 @@ class Job:
                 sent_by = self.network.interface_with(found.get("from", ""), self.known)
                 return dict(found, kind="rendezvous_unreachable", name=address, port=port, interface=sent_by)
             self.tell(rendezvous=found)
-        try:
-            store = self.board_kind.open_store(self.torch, self.place, serve)
-        except Exception as error:
-            text = "%s: %s" % (type(error).__name__, str(error)[:2000])
-            return {"kind": "store_failed", "detail": text, "address": address, "port": port}
+        store, why = self.board_kind.open_in_time(self.torch, self.place, serve)
+        if store is None:
+            return {"kind": "store_failed", "detail": why, "address": address, "port": port}
         prefix = "gpudoctor/%d" % int(self.place.get("attempt", 0))
         self.board = self.board_kind.Board(self.torch, store, prefix)
         return None
