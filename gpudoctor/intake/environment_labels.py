@@ -25,6 +25,7 @@ _CALLED = re.compile(
     r"transformers|vllm)\.[\w.]{1,40}(?:\(\d{0,2}\))?)\)?\s{0,8}[:=,]{0,2}\s{0,8}(?P<value>\S.{0,200})?$"
 )
 _ASKED_IN_PARENS = re.compile(r"\s{0,4}\((?:e\.?g\.?|gpu|accelerator|cpu|if |i\.e\.|ex)[^)]{0,60}\)?", re.IGNORECASE)
+_PACKAGE = re.compile(r"[a-z_][\w.-]{0,60}=\d[\w.+!]{0,40}=[\w.]{1,80}\s*$")  # conda's name=version=build
 _LONGEST_VALUE = 2_000
 
 
@@ -35,7 +36,7 @@ def split(line: str) -> tuple[str, str, bool] | None:
         return called["label"].lower(), (called["value"] or "").strip(), False
     bare = line[_BULLET.match(line).end() :]  # type: ignore[union-attr]
     match = _LINE.match(bare)
-    if match is None:
+    if match is None or _PACKAGE.match(bare):
         return None
     label = match["label"]
     asked = _ASKED_IN_PARENS.search(label)
@@ -94,7 +95,13 @@ _MEASURED: dict[str, Reader] = {
     "pytorch version": values.torch_version,
     "cuda used to build pytorch": values.built_cuda,
     "rocm used to build pytorch": values.built_rocm,
+    "rocm sdk used to build pytorch": values.built_rocm_sdk,
+    "hip used to build pytorch": values.built_rocm,
     "xpu used to build pytorch": values.built_xpu,
+    # the same inside the system information of stable-diffusion-webui
+    "cuda compiled version": values.built_cuda,
+    "hip compiled version": values.built_rocm,
+    "nvidia gpu models": values.gpu_listing,
     "os": values.os_name,
     "libc version": values.libc,
     "python version": values.python,

@@ -10,12 +10,23 @@ from gpudoctor.intake.package_list import GPU_STACK
 from gpudoctor.intake.statements import INFERRED, LISTED, MEASURED, STATED, TOLD, Statements, version_in
 
 _PIP = re.compile(
-    r"^\s{0,8}(?:\[pip3?\]|[-*])?\s{0,4}(?P<name>[A-Za-z][\w.-]{0,80})(?:\[[\w,-]{1,60}\])?={2,3}(?P<version>\d[\w.+!-]{0,60})\s*(?:;.{0,200})?$"
+    r"^\s{0,40}(?:\[pip3?\]|[-*])?\s{0,4}\"?(?P<name>[A-Za-z][\w.-]{0,80})(?:\[[\w,-]{1,60}\])?={2,3}"
+    r"(?P<version>\d[\w.+!-]{0,60})(?:\",?)?\s*(?:;.{0,200})?$"
 )
 _CONDA = re.compile(
     r"^\s{0,8}\[(?:conda|pip3?)\]\s{0,4}(?P<name>[A-Za-z_][\w.-]{0,80})\s{1,60}v?(?P<version>\d[\w.+!-]{0,60})"
     r"(?:\s{1,60}(?P<build>[\w.+-]{1,80}))?(?:\s{1,60}\S{1,120})?\s*$"
 )
+# `conda list --export`, `conda env export`: name=version=build
+_EXPORTED = re.compile(
+    r"^\s{0,8}(?:- )?(?P<name>[a-z_][\w.-]{0,60})=(?P<version>\d[\w.+!]{0,40})=(?P<build>[\w.]{1,80})\s*$"
+)
+# `poetry show`: a description follows
+_DESCRIBED = re.compile(
+    r"^(?P<name>[A-Za-z][\w.-]{0,60})\s{2,60}(?P<version>\d{1,4}(?:\.\w{1,12}){1,5}(?:\+[\w.]{1,40})?)\s{1,40}[A-Z].{5,300}$"
+)
+# `pip list --format=json`
+_JSON = re.compile(r'\{"name": "(?P<name>[A-Za-z][\w.-]{0,60})", "version": "(?P<version>\d[\w.+!-]{0,40})"')
 _AT = re.compile(
     r"^\s{0,8}(?P<name>[A-Za-z][\w.-]{0,80}) @ \S{0,400}/[\w.]{1,80}-(?P<version>\d[\w.+%]{0,40})-\S{1,80}\.whl"
 )
@@ -67,6 +78,9 @@ def read_packages(lines: Sequence[str], stated: Statements) -> set[int]:
     understood: set[int] = set()
     stack: dict[str, None] = {}
     for place, line in enumerate(lines):
+        for entry in _JSON.finditer(line) if '{"name": "' in line else ():
+            understood.add(place)
+            _take(_plain(entry["name"]), entry["version"], stack, stated)
         match = _match(line)
         if match is None:
             typed = _TYPED.match(line)
@@ -84,15 +98,19 @@ def read_packages(lines: Sequence[str], stated: Statements) -> set[int]:
         if "other" in groups:
             _state(_plain(match["other"]), match["have"], stated, MEASURED)
         name = _plain(match["name"])
-        _state(name, match["version"], stated, LISTED)
+        _take(name, match["version"], stack, stated)
         if name in ("pytorch", "torch") and groups.get("build"):
             _conda_build(match["build"], stated)
-        if GPU_STACK.search(name) and len(stack) < MOST_PACKAGES:
-            stack.setdefault(f"{name}=={match['version']}")
     understood |= _told(lines, stated)
     if stack:
         stated.add("packages.names_versions", tuple(sorted(stack)), LISTED)
     return understood
+
+
+def _take(name: str, version: str, stack: dict[str, None], stated: Statements) -> None:
+    _state(name, version, stated, LISTED)
+    if GPU_STACK.search(name) and len(stack) < MOST_PACKAGES:
+        stack.setdefault(f"{name}=={version}")
 
 
 def _typed(name: str, version: str, stated: Statements) -> None:
@@ -114,7 +132,7 @@ def _told(lines: Sequence[str], stated: Statements) -> set[int]:
 
 
 def _match(line: str) -> re.Match[str] | None:
-    patterns = (_PIP, _CONDA, _AT, _LABELLED, _COLUMNS, _CONFLICT)
+    patterns = (_PIP, _CONDA, _EXPORTED, _AT, _LABELLED, _COLUMNS, _DESCRIBED, _CONFLICT)
     return next((match for match in (pattern.match(line) for pattern in patterns) if match), None)
 
 

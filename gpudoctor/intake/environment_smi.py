@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from gpudoctor.intake import nvidia_smi
-from gpudoctor.intake.statements import LISTED, MEASURED, MOST_ELEMENTS, Statements
+from gpudoctor.intake.statements import LISTED, MEASURED, MOST_ELEMENTS, Statements, version_in
 from gpudoctor.model.fact import Element, Fact, Reason, Unknown
 
 MIB = 1 << 20
@@ -40,6 +40,8 @@ def read_smi(text: str, stated: Statements) -> None:
         for fact in nvidia_smi.read(part).facts:
             _take(fact, stated)
         _rows(part, stated)
+    if "driver_version" in part or "memory.total" in part or "compute_cap" in part:
+        _comma_separated(part, stated)
     head = _QUERY_HEAD.search(part)
     if head:
         (_xml if head[0].startswith("<") else _query)(part[head.start() :], stated)
@@ -127,6 +129,51 @@ _FIELDS: dict[tuple[str, str], tuple[str, Callable[[str], Element | None]]] = {
     ("mig_mode", "current_mig"): ("gpu.mig_enabled", _enabled),
 }
 _HEADS = {"driver_version": "driver.version", "cuda_version": "driver.cuda_version"}
+
+
+# Columns of `nvidia-smi --query-gpu=... --format=csv` -> the fact and how to read a cell.
+_CSV_FACTS: dict[str, tuple[str, Callable[[str], Element | None]]] = {
+    "name": ("gpu.names", _name),
+    "gpu_name": ("gpu.names", _name),
+    "memory.total": ("gpu.memory_total_bytes", _mib),
+    "memory.used": ("gpu.memory_used_bytes", _mib),
+    "compute_mode": ("gpu.compute_modes", _mode),
+    "compute_cap": ("gpu.compute_capabilities", version_in),
+}
+_CSV_HEAD = re.compile(r"^\s{0,8}[a-z_.]{2,60}(?: \[\w{1,8}\])?(?:, ?[a-z_.]{2,60}(?: \[\w{1,8}\])?){0,40}\s*$")
+
+
+def _comma_separated(text: str, stated: Statements) -> None:
+    """A head that names the columns, and a row for each GPU below it."""
+    lines = text.split("\n")
+    for place, line in enumerate(lines):
+        fields = [re.sub(r" \[\w{1,8}\]$", "", field.strip()) for field in line.split(",")]
+        known = "driver_version" in fields or len(set(fields) & set(_CSV_FACTS)) > 1
+        if not known or not _CSV_HEAD.match(line):
+            continue
+        gpus: list[dict[str, Element]] = []
+        for row in lines[place + 1 : place + 1 + MOST_ELEMENTS]:
+            cells = [cell.strip() for cell in row.split(",")]
+            if len(cells) != len(fields) or not row.strip():
+                break
+            gpus.append(_csv_row(fields, cells, stated))
+        if any(gpus):
+            stated.add("gpu.count", len(gpus), MEASURED)
+            _columns(gpus, stated, MEASURED)
+            return
+
+
+def _csv_row(fields: list[str], cells: list[str], stated: Statements) -> dict[str, Element]:
+    gpu: dict[str, Element] = {}
+    for field, cell in zip(fields, cells):
+        if field == "driver_version":
+            stated.say("driver.version", cell, MEASURED)
+        elif field in _CSV_FACTS and cell.lower() not in _UNSET:
+            key, read = _CSV_FACTS[field]
+            value = read(cell)
+            if value is not None:
+                gpu.setdefault(key, value)
+    return gpu
 
 
 def _field(gpu: dict[str, Element], section: str, field: str, value: str) -> None:

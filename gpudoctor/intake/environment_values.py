@@ -67,6 +67,8 @@ def built_cuda(stated: Statements, value: str, trust: int) -> bool:
     """The CUDA version that torch was built with; `None` stands for a build without."""
     value = value.strip("'\" ")
     if value.lower() in ("none", "could not collect"):
+        if stated.known("torch.build") in ("xpu", "rocm"):
+            return True  # which has no CUDA either
         # Up to torch 1.8 the report writes nothing but this where torch.version.cuda is None.
         stated.add("torch.build", "cpu", trust if value.lower() == "none" else INFERRED)
         return True
@@ -94,8 +96,26 @@ def built_rocm(stated: Statements, value: str, trust: int) -> bool:
 def built_xpu(stated: Statements, value: str, trust: int) -> bool:
     """The version of oneAPI that torch was built with."""
     if version_in(value) is not None:
+        if stated.known("torch.build") == "cpu":
+            stated.withdraw("torch.build")
         stated.add("torch.build", "xpu", trust)
     return True
+
+
+def built_rocm_sdk(stated: Statements, value: str, trust: int) -> bool:
+    """The version of ROCm, which is another one than HIP's; that of HIP is told beside it."""
+    if version_in(value) is not None:
+        stated.add("torch.build", "rocm", trust)
+    return True
+
+
+def gpu_listing(stated: Statements, value: str, trust: int) -> bool:
+    """`GPU 0: NVIDIA A30\\nGPU 1: NVIDIA A30`: the list of collect_env inside JSON."""
+    names: list[Element] = [name.strip() for name in re.findall(r"GPU \d{1,3}: ([^\\\n(]{3,80})", value)]
+    if names:
+        stated.add("gpu.names", bounded(names), trust)
+        stated.add("gpu.count", len(bounded(names)), trust)
+    return bool(names)
 
 
 def os_name(stated: Statements, value: str, trust: int) -> bool:

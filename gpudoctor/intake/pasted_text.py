@@ -18,6 +18,9 @@ _TAGS = re.compile(r"</?(?:pre|code|details|summary|p|br|li|ul|b|strong)\s?/?>")
 _SERVICE = re.compile(r"^(?:#\d{1,4} (?:\d{1,6}\.\d{1,6} )?|[A-Za-z][\w.-]{0,80}[-_]\w{1,20} {1,8}\| ?)")
 _LOGGED = re.compile(
     r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[^ ]{0,20} - (?:[\w.]{1,40} - (?:INFO|WARNING|ERROR|DEBUG) - )?"
+    r"|^(?:\d{4}/)?\d\d/\d\d \d\d:\d\d:\d\d - [\w.]{1,40} - (?:INFO|WARNING|ERROR|DEBUG) - "
+    r"|^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} \| [A-Z]{4,8} {0,8}\| [\w.:<>-]{1,80} - "
+    r"|^\[rank\d{1,5}\]: ?"
     r"|^[A-Z][a-z]{2} {1,2}\d{1,2} \d\d:\d\d:\d\d [\w.-]{1,60} [\w.@-]{1,60}\[\d{1,8}\]: "
 )
 # Labels before which collect_env begins a line; a line that holds several of them is a whole report.
