@@ -10,7 +10,6 @@ import datetime
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from gpudoctor.diagnose import Result, judge_again
@@ -22,7 +21,8 @@ from gpudoctor.model.diagnosis import Target
 from gpudoctor.model.errors import GpudoctorError
 from gpudoctor.model.explanation import Explained
 from gpudoctor.model.fact import Fact, Facts, FactSpec
-from gpudoctor.report.crash_text import crash_lines, fitting, success_lines, summary_lines
+from gpudoctor.model.record import replace
+from gpudoctor.report.crash_text import crash_lines, fitting, report_lines, success_lines, summary_lines
 from gpudoctor.report.redact import hide_explained_secrets, redact_diagnosis
 from gpudoctor.supervise.evidence import explained, shell_code
 from gpudoctor.supervise.facts import of_crash, of_machine, of_run
@@ -35,6 +35,7 @@ MOST_NAMES = 100
 
 def tell(record: Record) -> None:
     """Say why the command failed, write the report, tell the container, call the hook; or tell of its success."""
+    _lift_limits()
     catalogue = Catalogue(find_rules(()))
     answer = explained(record, catalogue)
     facts = Facts([*of_run(record), *of_crash(record)])
@@ -43,6 +44,10 @@ def tell(record: Record) -> None:
         lines = success_lines(shown, facts) if record.settings.verbose else []
         _say([*lines, *(summary_lines(facts) if record.settings.summary else [])])
         return
+    # Each thing is said as soon as it is known: the same limit or shortage may end us as it ended the command.
+    _say(crash_lines(shown, facts))
+    with contextlib.suppress(OSError):
+        _tell_container(record, crash_lines(_nameless(shown), facts))
     trouble = list(record.unread)
     report = ""
     if record.settings.report:
@@ -52,11 +57,20 @@ def tell(record: Record) -> None:
             trouble.append(f"no report could be written: {getattr(error, 'strerror', None) or error}")
         except Exception as error:  # noqa: BLE001 - the explanation matters more than the report
             trouble.append(f"no report could be made: {type(error).__name__}: {error}")
-    _say([*crash_lines(shown, facts, report, trouble), *(summary_lines(facts) if record.settings.summary else [])])
-    with contextlib.suppress(OSError):
-        _tell_container(record, crash_lines(_nameless(shown), facts, Path(report).name, ()))
+    _say([*report_lines(report, trouble), *(summary_lines(facts) if record.settings.summary else [])])
     if record.settings.on_failure:
         _call_hook(record.settings.on_failure, report)
+
+
+def _lift_limits() -> None:
+    """The limits that the command ran into would end this too; as far as they may be raised, they are."""
+    import resource
+
+    for limit in (resource.RLIMIT_CPU, resource.RLIMIT_FSIZE, resource.RLIMIT_AS, resource.RLIMIT_NOFILE):
+        hard = resource.getrlimit(limit)[1]
+        for wanted in ((hard, hard), (resource.RLIM_INFINITY, resource.RLIM_INFINITY)):
+            with contextlib.suppress(OSError, ValueError):
+                resource.setrlimit(limit, wanted)
 
 
 def write_report(record: Record, answer: Explained, run_facts: Facts) -> str:

@@ -18,6 +18,7 @@ FACTS = ()
 _TAKEN = {
     **{key: kind.is_list for key, kind in BORROWED.items()},
     **{spec.key: spec.type.is_list for spec in CRASH_FACTS if spec.key != "crash.report_causes"},
+    "run.signals": True,
 }
 
 

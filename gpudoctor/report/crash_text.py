@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gpudoctor.model.explanation import Explained, Explanation, Verdict
+from gpudoctor.model.explanation import Explained, Explanation, Likelihood, Verdict
 from gpudoctor.model.fact import Facts, Unknown
 from gpudoctor.report.plain import one_line, shortened, visible
 
 MOST_QUOTES = 3
+MOST_CANDIDATES = 3
 LONGEST_QUOTE = 200
 TERMINATION_BYTES = 4096
 SUMMARY = (
@@ -35,34 +36,38 @@ def ending(facts: Facts) -> str:
     return f"{how} after {seconds} s"
 
 
-def crash_lines(explained: Explained, facts: Facts, report: str, trouble: Sequence[str]) -> list[str]:
+def crash_lines(explained: Explained, facts: Facts) -> list[str]:
     """The short explanation, line by line."""
     lines = [f"gpudoctor: the command {ending(facts)}."]
     first = explained.explanations[0] if explained.explanations else None
     if first is None or explained.verdict is Verdict.UNEXPLAINED:
         lines.append("  Nothing that this run left explains it.")
+    elif not first.evidence:
+        lines.append("  Nothing that this run left tells why. What ends like this most often:")
+        for item in explained.explanations[:MOST_CANDIDATES]:
+            lines.append(f"    {item.title} [{item.cause}]")
+            lines += [f"      what decides: {one_line(item.decide)}"] if item.decide else []
     else:
         lines += _cause(first)
-        others = [f"{item.title} ({item.likelihood.value})" for item in explained.explanations[1:3]]
-        if others and first.likelihood.value == "possible":
-            lines.append(f"  Or: {'; '.join(others)}")
     lines += [f"  Sent from outside during the run: {one_line(text)}" for text in _texts(facts, "run.signals")[:3]]
     lines += [f"  Core file: {one_line(text)}" for text in _texts(facts, "run.new_core_files")[:2]]
-    if report:
-        lines.append(f"  Report: {report} (read it with `gpudoctor explain-log {report}`)")
-    lines += [f"  {one_line(text)}" for text in trouble]
     return [visible(line) for line in lines]
 
 
+def report_lines(report: str, trouble: Sequence[str]) -> list[str]:
+    """Where the report is, and what else went wrong."""
+    lines = [f"  Report: {report} (read it with `gpudoctor explain-log {report}`)"] if report else []
+    return [visible(line) for line in [*lines, *(f"  {one_line(text)}" for text in trouble)]]
+
+
 def _cause(item: Explanation) -> list[str]:
-    lines = [f"  Most likely: {item.title} [{item.cause}, {item.likelihood.value}]"]
+    how = "Possibly" if item.likelihood is Likelihood.POSSIBLE else "Most likely"
+    lines = [f"  {how}: {item.title} [{item.cause}, {item.likelihood.value}]"]
     if item.summary:
         lines.append(f"  {one_line(item.summary)}")
     for quote in item.evidence[:MOST_QUOTES]:
         place = f"{quote.source}:{quote.line}" if quote.line else quote.source
         lines.append(f"    {place}: {shortened(one_line(quote.text), LONGEST_QUOTE)}")
-    if not item.evidence and item.decide:
-        lines.append(f"  What decides: {one_line(item.decide)}")
     for remedy in item.remedies[:1]:
         lines.append(f"  What to do ({remedy.who.value.replace('_', ' ')}): {one_line(remedy.text)}")
         lines += [f"    {line}" for line in remedy.command.strip().splitlines()[:4]]

@@ -95,6 +95,9 @@ def difference(record: Record, name: str) -> int | None:
 
 
 def _counted(record: Record) -> Iterable[Fact]:
+    told = signals_told(record)
+    if told:
+        yield Fact("run.signals", tuple(told))
     for name, key in (("oom_kill", "crash.oom_kill_count"), ("pids_refused", "crash.pids_limit_hits")):
         moved = difference(record, name)
         if moved is not None:

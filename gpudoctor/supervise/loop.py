@@ -35,6 +35,8 @@ LAST_LOOK_SECONDS = 1.0
 # What a terminal may still hold when its command has ended; a pipe says how much it holds.
 TERMINAL_REST = 1 << 20
 BLIND_SECONDS = 0.05
+# A stream that never pauses must not keep us from signals and from the other stream.
+PIECES_AT_ONCE = 8
 ERRORS = select.POLLERR | select.POLLHUP | select.POLLNVAL
 
 
@@ -194,7 +196,9 @@ class Run:
         channel.push()
 
     def _flow(self, channel: Channel, _events: int) -> None:
-        channel.take()
+        for _ in range(PIECES_AT_ONCE):
+            if not channel.take() or channel.pending:
+                break
         if not channel.is_open:
             self._show_the_end(channel)
 
@@ -293,7 +297,8 @@ class Run:
 
     def _begin_aftermath(self) -> None:
         assert self.status is not None
-        failed = self.status != 0 and not (self.interrupted and self.status in (signal.SIGINT, 130 << 8))
+        by_hand = self.interrupted or (self.keyboard is not None and self.keyboard.interrupted)
+        failed = self.status != 0 and not (by_hand and self.status in (signal.SIGINT, 130 << 8))
         if not (failed or self.settings.summary or self.settings.verbose):
             return
         if self.gpus is not None and self.gpus.descriptor >= 0:

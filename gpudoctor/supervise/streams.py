@@ -16,9 +16,8 @@ import termios
 from typing import NamedTuple
 
 from gpudoctor.supervise.launch import Streams
-from gpudoctor.supervise.ring import HEAD_BYTES, TAIL_BYTES, Ring
+from gpudoctor.supervise.ring import HEAD_BYTES, PIECE_BYTES, TAIL_BYTES, Ring
 
-CHUNK_BYTES = 256 << 10
 PIPE_BYTES = 1 << 20
 # What may always be written to a pipe that has room for anything at all.
 ATOMIC_BYTES = 4096
@@ -41,19 +40,18 @@ class Channel:
         """Whether more can come."""
         return self.source >= 0
 
-    def take(self, most: int = CHUNK_BYTES) -> bool:
+    def take(self, most: int = PIECE_BYTES) -> bool:
         """Read once and pass it on; False when there was nothing, or there never will be again."""
         try:
-            data = os.read(self.source, most)
+            data = self.ring.read(self.source, most)
         except BlockingIOError:
             return False
         except OSError:  # the other side of a terminal has gone: that is its end of file
-            data = b""
+            data = memoryview(b"")
         if not data:
             self.close()
             return False
-        self.ring.add(data)
-        self.pending = memoryview(data)
+        self.pending = data
         self.push()
         return True
 
@@ -94,7 +92,6 @@ class Channel:
 def relay(channels: list[Channel]) -> None:
     """Pass on what still comes, until nobody can write any more; nothing is kept of it."""
     for channel in channels:
-        channel.ring = Ring(0, 0)
         os.set_blocking(channel.source, True)
     while any(channel.is_open or channel.pending for channel in channels):
         waiting = [channel.source for channel in channels if channel.is_open and not channel.pending]

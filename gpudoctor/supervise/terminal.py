@@ -15,6 +15,7 @@ class OuterTerminal:
     def __init__(self, descriptor: int = 0) -> None:
         self._descriptor = descriptor
         self._before = termios.tcgetattr(descriptor)
+        self.interrupt = bytes(self._before[6][termios.VINTR]) or b"\x03"
         self.is_raw = False
 
     def grasp(self) -> None:
@@ -49,6 +50,7 @@ class Keyboard:
         self.outer = OuterTerminal()
         self.outer.grasp()
         self.keys = b""
+        self.interrupted = False
 
     def type(self) -> None:
         """Take what was typed."""
@@ -56,6 +58,7 @@ class Keyboard:
             self.keys = os.read(0, KEYS_BYTES)
         except OSError:
             self.keys = b""
+        self.interrupted = self.interrupted or self.outer.interrupt in self.keys
         if not self.keys:
             self.outer.is_raw = False  # it has gone; nothing is read from it any more
         self.press()
