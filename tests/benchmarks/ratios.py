@@ -67,6 +67,10 @@ def cases(python: str, runs: int) -> list[Case]:
         Case("explain memory.shm_too_small", [doctor, "explain", "memory.shm_too_small"], bare, 6.0, runs),
     ]
     found.append(Case("load all rules, judge one machine", [python, "-c", JUDGE], bare, 4.0, runs))
+    found.append(Case("run -- true", [doctor, "run", "--", "true"], bare, 5.0, runs))
+    flood = "head -c 1G /dev/zero"
+    through = ["sh", "-c", f"{doctor} run --no-report -- {flood} | cat >/dev/null"]
+    found.append(Case("run: 1 GiB, against cat", through, ["sh", "-c", f"{flood} | cat | cat >/dev/null"], 1.3, runs))
     if importlib.util.find_spec("torch"):
         torch = [python, "-c", "import torch"]
         found.append(

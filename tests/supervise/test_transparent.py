@@ -16,6 +16,8 @@ import pytest
 
 from command import COMMAND, environment, until
 
+pytestmark = pytest.mark.slow
+
 QUIET = (str(COMMAND), "run", "--no-report", "--")
 PYTHON = sys.executable
 

@@ -1,0 +1,114 @@
+"""On a terminal: the command has one too, of the same size; keys, stops and colours go through."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import struct
+import sys
+import termios
+import time
+
+import pytest
+
+from command import COMMAND, environment
+
+pytestmark = pytest.mark.slow
+
+SIZE = (33, 99)
+SETTLED_SECONDS = 1.0
+
+
+class Shell:
+    """An interactive shell on a terminal of its own."""
+
+    def __init__(self) -> None:
+        self.said = b""
+        self.pid, self.terminal = pty.fork()
+        if self.pid == 0:
+            env = environment({"PS1": "$ ", "TERM": "xterm", "PYTHONFAULTHANDLER": None})
+            os.execvpe("bash", ["bash", "--norc", "--noediting", "-i"], env)
+        fcntl.ioctl(self.terminal, termios.TIOCSWINSZ, struct.pack("HHHH", *SIZE, 0, 0))
+
+    def type(self, text: str, until: str) -> str:
+        """Type, and wait until something is said; gives what was said."""
+        # What is typed ahead goes to the program that is about to end, as with every terminal in a terminal.
+        time.sleep(SETTLED_SECONDS)
+        os.write(self.terminal, text.encode())
+        before, limit = len(self.said), time.monotonic() + 40
+        while until.encode() not in self.said[before:]:
+            assert time.monotonic() < limit, (until, self.said[before:].decode())
+            if select.select([self.terminal], [], [], 0.2)[0]:
+                self.said += os.read(self.terminal, 65536)
+        return self.said[before:].decode()
+
+    def close(self) -> None:
+        os.close(self.terminal)
+        os.kill(self.pid, 9)
+        os.waitpid(self.pid, 0)
+
+
+def run(line: str) -> str:
+    return f"{COMMAND} run --no-report -- {line}\n"
+
+
+def test_a_terminal_is_a_terminal() -> None:
+    shell = Shell()
+    try:
+        said = shell.type(
+            run('sh -c \'stty size; test -t 0 && test -t 1 && test -t 2 && echo a""ll; echo d""one\''), "done"
+        )
+        assert "33 99" in said
+        assert "all" in said.split()
+        shell.type(run("sh -c 'read x; echo got-$x'"), "\n")
+        assert "got-hello" in shell.type("hello\n", "got-hello")
+        fcntl.ioctl(shell.terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 44, 111, 0, 0))
+        assert "44 111" in shell.type(run("sh -c 'stty size; echo d\"\"one'"), "done")
+    finally:
+        shell.close()
+
+
+def test_it_stops_goes_on_and_is_interrupted_like_any_job() -> None:
+    shell = Shell()
+    try:
+        shell.type(run("sh -c 'echo be\"\"gun; sleep 60; echo x'"), "begun")
+        shell.type("\x1a", "Stopped")
+        assert "icanon" in shell.type('stty -a; echo d""one\n', "done")
+        shell.type("fg\n", "gpudoctor run")
+        time.sleep(0.5)
+        os.write(shell.terminal, b"\x03")
+        said = shell.type("echo code-$?\n", "code-130")
+        assert "gpudoctor: the command" not in said  # whoever pressed the keys needs no explanation
+    finally:
+        shell.close()
+
+
+def test_an_output_alone_on_a_terminal_is_unchanged() -> None:
+    shell = Shell()
+    try:
+        said = shell.type(run('sh -c \'test -t 1 && echo te""rm; stty size <&1; echo d""one\' </dev/null'), "done")
+        assert "term\r\n" in said
+        assert "33 99\r\n" in said
+        piped = shell.type(
+            run('sh -c \'test -t 1 || echo pi""ped; test -t 2 && echo still >&2\' | cat; echo d""one'), "done"
+        )
+        assert "piped\r\n" in piped
+        assert "still\r\n" in piped
+    finally:
+        shell.close()
+
+
+def test_a_program_that_draws_is_drawn_the_same() -> None:
+    draw = (
+        "import sys; sys.stdout.write('\\033[2J\\033[H\\033[31mred\\033[0m \\u2588\\u2588'); print('\\nfi' + 'nished')"
+    )
+    shell = Shell()
+    try:
+        plain = shell.type(f'PYTHONUTF8=1 {sys.executable} -c "{draw}"\n', "finished")
+        ours = shell.type(f'PYTHONUTF8=1 {COMMAND} run --no-report -- {sys.executable} -c "{draw}"\n', "finished")
+        assert "\033[31mred" in ours
+        assert plain[plain.index("\033[2J") :] == ours[ours.index("\033[2J") :]
+    finally:
+        shell.close()
