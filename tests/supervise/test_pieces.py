@@ -20,7 +20,6 @@ from gpudoctor.supervise import ring
 from gpudoctor.supervise.options import RunSettings, read_quickly
 from gpudoctor.supervise.ring import Ring
 
-
 pytestmark = pytest.mark.slow
 
 
