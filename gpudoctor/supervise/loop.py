@@ -317,8 +317,10 @@ class Run:
             for number in (signal.SIGINT, signal.SIGHUP):
                 signal.signal(number, signal.SIG_IGN)
             self.aftermath(record)
-        except BaseException:  # noqa: BLE001 - the command's end stands; that we cannot explain it is ours alone
-            pass
+        except BaseException as error:  # noqa: BLE001 - the command's end stands; that we cannot explain it is ours alone
+            with contextlib.suppress(OSError):
+                text = f"gpudoctor: this end could not be explained: {type(error).__name__}: {error}\n"
+                os.write(2, text.encode("utf-8", "backslashreplace"))
         finally:
             os._exit(0)
 
