@@ -51,10 +51,14 @@ class Bench:
         except VerdictError as end:
             self.emit({"verdict": end.verdict, "reason": str(end)[:4000]})
         except (RuntimeError, MemoryError) as error:
-            if not self.on_gpu or not any(words in str(error).lower() for words in BUSY):
+            if not self.says_busy(error):
                 raise
             reason = "the GPU is busy (%s): %s" % (self.free_text(), str(error)[:2000])
             self.emit({"verdict": "not_applicable", "reason": reason})
+
+    def says_busy(self, error: Exception) -> bool:
+        """Whether an error only says that others have the GPU, or its memory."""
+        return self.on_gpu and any(words in str(error).lower() for words in BUSY)
 
     def choose(self, wanted: str) -> Any:
         """The device that was asked for, else the first GPU that torch can use, else the CPU."""
