@@ -15,15 +15,20 @@ from typing import Generic, NoReturn, TypeVar
 
 from gpudoctor.collect.base import STAGE_CHILD, STAGE_FILES
 from gpudoctor.collect.registry import Collector, collectors_named, collectors_of
-from gpudoctor.explain import machine_specs
+from gpudoctor.explain import known_specs, machine_specs
 from gpudoctor.host.base import Host
 from gpudoctor.knowledge.catalogue import Catalogue
+from gpudoctor.knowledge.clues import allowed_by_facts
 from gpudoctor.knowledge.derive_facts import derivation, derive_all, derived_specs
 from gpudoctor.knowledge.evaluate import judge
+from gpudoctor.knowledge.log_findings import with_messages
+from gpudoctor.knowledge.match import Matcher
 from gpudoctor.knowledge.source import find_rules
 from gpudoctor.model.diagnosis import Diagnosis, Target
+from gpudoctor.model.document import Document, Line
 from gpudoctor.model.errors import ExaminationError
 from gpudoctor.model.fact import Fact, Facts, FactSpec
+from gpudoctor.model.finding import Finding
 from gpudoctor.model.record import record
 from gpudoctor.model.run import Run
 from gpudoctor.probe.registry import Examination, ProbeSettings, examine, unanswered
@@ -236,7 +241,7 @@ def conclude(catalogue: Catalogue, facts: Facts, runs: Iterable[Run], target: Ta
     """Derive, judge and put the diagnosis together."""
     outcome = derivation(facts, catalogue.tables)
     derived = outcome.facts
-    judgement = judge(catalogue, derived)
+    judgement = judge(catalogue, derived, lambda found: _with_words_of_probes(catalogue, derived, found))
     bugs = tuple(Run("derive", "failed", detail=bug) for bug in outcome.bugs)
     return Diagnosis(
         health=judgement.health,
@@ -248,6 +253,22 @@ def conclude(catalogue: Catalogue, facts: Facts, runs: Iterable[Run], target: Ta
         chains=judgement.chains,
         runs=(*runs, *bugs),
     )
+
+
+def _with_words_of_probes(catalogue: Catalogue, facts: Facts, found: list[Finding]) -> list[Finding]:
+    """The findings, and what the words of probes that ended badly mean: read as a crashed program's log is read."""
+    documents = []
+    for key in facts:
+        parts = key.split(".")
+        if parts[0] == "probe" and parts[2:] == ["outcome"] and facts.text(key) in ("failed", "crashed"):
+            words = "\n".join(facts.text(f"probe.{parts[1]}.{name}") or "" for name in ("output", "said"))
+            lines = tuple(Line(number, text) for number, text in enumerate(words.splitlines(), 1) if text.strip())
+            documents.append(Document(f"probe.{parts[1]}.output", "log", lines, line_count=len(lines)))
+    if not documents:
+        return found
+    spoken = Catalogue(catalogue.source, known_specs())  # signatures also ask for facts that only documents state
+    signatures = [entry for entry in spoken.signatures.values() if allowed_by_facts(entry, facts)]
+    return with_messages(spoken, facts, Matcher(signatures).match(documents), found)
 
 
 T = TypeVar("T")

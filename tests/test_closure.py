@@ -30,7 +30,6 @@ ANSWERS = {"benign.no_failure"}
 # Known, explained and mendable by name, but told only by probes of the GPU or by a finer look than checks take so far.
 NOT_YET_SEEN = {
     "cpu.oversubscribed",
-    "cuda.wrong_result",
     "wheel.no_kernel_image_for_arch.gpu_too_new",
     "wheel.no_kernel_image_for_arch.gpu_too_old",
 }

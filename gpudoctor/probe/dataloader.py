@@ -16,7 +16,7 @@ FACTS = (
     *PROBE.common_facts(),
     FactSpec("probe.dataloader.workers", FactType.INTEGER, "how many worker processes fetched"),
     FactSpec("probe.dataloader.bytes", FactType.INTEGER, "how much they handed over", unit="bytes"),
-    FactSpec("probe.dataloader.bytes_per_second", FactType.NUMBER, "how fast", unit="bytes per second"),
+    FactSpec("probe.dataloader.bytes_per_second", FactType.NUMBER, "how fast this went", unit="bytes per second"),
 )
 
 

@@ -76,6 +76,9 @@ def cases(python: str, runs: int) -> list[Case]:
         found.append(
             Case("check --no-probes, with torch", [doctor, "check", "--no-probes"], torch, 1.25, max(3, runs // 2))
         )
+        found.append(Case("check, with quick probes", [doctor, "check"], torch, 1.3, max(3, runs // 2)))
+        collect_env = [python, "-m", "torch.utils.collect_env"]
+        found.append(Case("the same against collect_env", [doctor, "check"], collect_env, 1.0, max(3, runs // 4)))
     else:
         found.append(Case("check --no-probes, without torch", [doctor, "check", "--no-probes"], bare, 25.0, runs))
     return found

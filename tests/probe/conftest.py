@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from gpudoctor.host.local import LocalHost
 from gpudoctor.model.fact import Facts
 from gpudoctor.probe.registry import Examination, ProbeSettings, examine
+from left_over import left_over
 
 Examine = Callable[..., "tuple[Facts, Examination]"]
 
@@ -48,14 +46,3 @@ def look(bare_python: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
 
     yield run
     assert left_over(mark) == []
-
-
-def left_over(mark: str) -> list[str]:
-    """Processes other than this one that were started with the mark in their environment."""
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, OSError):
-            dead = process.status() == psutil.STATUS_ZOMBIE
-            if process.pid != os.getpid() and not dead and process.environ().get("GPUDOCTOR_TEST_MARK") == mark:
-                found.append(f"{process.pid} {process.cmdline()}")
-    return found
