@@ -12,7 +12,7 @@ SCRIPTS = sorted((Path(__file__).resolve().parents[2] / "gpudoctor" / "probe" / 
 STDLIB = set(
     "__future__ ast collections ctypes faulthandler functools importlib json linecache os platform re select signal "
     "datetime errno fcntl itertools socket sys time traceback types typing warnings threading tempfile struct math "
-    "random".split()
+    "random hashlib shutil subprocess".split()
 )
 
 

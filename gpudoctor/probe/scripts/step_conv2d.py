@@ -11,13 +11,13 @@ def probe(bench: Any) -> None:
     """Single precision forward and backward, then half precision forward on a GPU."""
     torch = bench.torch
     image, weight = bench.random(2, 8, 14, 14), bench.random(16, 8, 3, 3)
-    exact = run(torch, unfolded, image.double(), weight.double())
+    exact = both_ways(torch, unfolded, image.double(), weight.double())
     bench.emit({"engine": engine(bench)})
     if bench.on_gpu:
         torch.backends.cudnn.allow_tf32 = False  # fewer bits by default, which would hide a small error
         if torch.backends.cudnn.is_available():
             bench.emit({"cudnn_version": int(torch.backends.cudnn.version())})
-    got = run(torch, torch.nn.functional.conv2d, image.to(bench.device), weight.to(bench.device))
+    got = both_ways(torch, torch.nn.functional.conv2d, image.to(bench.device), weight.to(bench.device))
     bench.wait()
     files = bench.load("loaded_libraries.py").look()["files"]
     bench.emit({"cudnn_files": [path for path in files if "libcudnn" in path.rsplit("/", 1)[-1].lower()]})
@@ -42,7 +42,7 @@ def unfolded(image: Any, weight: Any, padding: int) -> Any:
     return result.reshape(image.shape[0], height, width, -1).permute(0, 3, 1, 2)
 
 
-def run(torch: Any, convolve: Any, image: Any, weight: Any) -> tuple[Any, Any, Any]:
+def both_ways(torch: Any, convolve: Any, image: Any, weight: Any) -> tuple[Any, Any, Any]:
     """The result, and the gradients by input and weight."""
     image, weight = image.clone().requires_grad_(True), weight.clone().requires_grad_(True)
     result = convolve(image, weight, padding=1)
