@@ -179,7 +179,7 @@ def _with_success(
         for suspect in ranking.suspects
         if suspect.likelihood is Likelihood.CONFIRMED
         and not ended
-        and any(match.last > over.get(match.document, 0) for match in suspect.matches)
+        and any(match.last > over.get(match.document, 0) and not _warns(match) for match in suspect.matches)
     ]
     harmless = [match for match in matches if match.signature.role is Role.NOISE]
     fine = Suspect(NO_FAILURE, tier=ROOT, weight=0.5, matches=ended or harmless)
@@ -187,6 +187,10 @@ def _with_success(
     if ended:
         rest = [replace(suspect, tier=SYMPTOM) for suspect in rest]
     return Ranking((*fatal, fine, *rest), ranking.ruled_out)
+
+
+def _warns(match: Match) -> bool:
+    return "arning" in match.line.text or "WARN" in match.line.text
 
 
 def _verdict(ranking: Ranking, status: ExitStatus | None, documents: Sequence[Document]) -> Verdict:

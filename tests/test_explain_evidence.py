@@ -104,6 +104,7 @@ WENT_ON = "".join(f"step {number} loss 0.1\n" for number in range(5))
         ("0", OOM + WENT_ON, "benign.no_failure"),
         ("0", WENT_ON + OOM, "memory.gpu_oom"),  # `python train.py | tee log` ends with tee's 0
         ("", OOM + WENT_ON, "memory.gpu_oom"),
+        ("0", "UserWarning: " + OOM, "benign.no_failure"),
         ("1", OOM + "Training finished successfully.\n", "memory.gpu_oom"),
         ("", "Training finished successfully.\n" + OOM, "memory.gpu_oom"),
         ("137", OOM, "memory.host_oom_kill"),

@@ -46,6 +46,29 @@ _TYPED = {
     "restarts": "crash.restart_count",
     "run flags": "crash.run_flags",
 }
+_CHINESE_LINE = re.compile(r"^\s{0,8}[-*]?\s{0,4}(?P<key>[\u4e00-\u9fff]{2,12})\s{0,4}[:\uff1a]\s{0,8}(?=\S)")
+_CHINESE = {
+    "退出码": "exit code",
+    "退出代码": "exit code",
+    "退出状态码": "exit code",
+    "退出状态": "exit code",
+    "返回码": "exit code",
+    "返回值": "exit code",
+    "信号": "signal",
+    "原因": "reason",
+    "状态": "status",
+    "重启次数": "restarts",
+    "驱动": "driver",
+    "驱动版本": "driver",
+    "显卡": "gpu",
+    "系统": "os",
+    "操作系统": "os",
+    "架构": "arch",
+    "错误": "error",
+    "报错": "error",
+    "错误信息": "error",
+    "报错信息": "error",
+}
 _SUBJECT_PREFIX = re.compile(
     r"^(?:env|environment|docker[ _]inspect|docker|podman|k8s|kubernetes|pod|slurm|state) (?=\S)"
 )
@@ -56,7 +79,7 @@ DEFAULT_SHM_BYTES = 64 << 20
 
 def recognises(beginning: str, name: str) -> float:
     """Few lines, all of the form `key: value`, some with a key that notes about a crash have."""
-    lines = [line for line in beginning[:16384].split("\n") if line.strip()]
+    lines = [_in_english(line) for line in beginning[:16384].split("\n") if line.strip()]
     if not lines or len(lines) > 60:
         return 0.0
     keys = [match["key"].lower() for match in map(_LINE.match, lines) if match]
@@ -69,11 +92,17 @@ def read(document: str) -> Reading:
     lines = [line.strip() for line in document.split("\n") if line.strip()][:2_000]
     facts: list[Fact] = []
     for line in lines:
-        match = _LINE.match(line)
+        match = _LINE.match(_in_english(line))
         if match:
             key = re.sub(r"[\s_-]+", " ", match["key"].lower())
             facts += _facts(_SUBJECT_PREFIX.sub("", key), key, match["value"].strip())
     return Reading(tuple(facts), tuple(lines))
+
+
+def _in_english(line: str) -> str:
+    """A line whose Chinese key is known with the English one; any other Chinese key makes it a note."""
+    found = _CHINESE_LINE.match(line)
+    return f"{_CHINESE.get(found['key'], 'note')}: {line[found.end() :]}" if found else line
 
 
 def _facts(key: str, whole_key: str, value: str) -> Iterator[Fact]:

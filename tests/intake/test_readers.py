@@ -181,6 +181,7 @@ WANTED: dict[str, dict[str, Any]] = {
         "crash.shm_size_bytes": 8 << 30,
         "crash.reason": "Evicted",
     },
+    "notes/chinese": {"crash.exit_code": 137, "gpu.names": ("A100 80GB",)},
 }
 
 

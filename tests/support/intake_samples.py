@@ -179,4 +179,9 @@ docker_inspect run_flags: -it -v /data:/data --shm-size 8g
 k8s reason: Evicted
 workaround: export NCCL_P2P_DISABLE=1
 """,
+    "notes/chinese": """退出码：137
+显卡：2x A100 80GB
+容器内存限制：32G
+日志最后一行: Killed
+""",
 }
