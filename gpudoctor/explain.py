@@ -6,6 +6,8 @@ confirms one or rules some out.
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,12 +18,12 @@ from gpudoctor.knowledge.good_end import good_end
 from gpudoctor.knowledge.match import Match, Matcher
 from gpudoctor.knowledge.rank import BASE, ROOT, SYMPTOM, Ranking, Stated, Suspect, rank, under
 from gpudoctor.knowledge.source import find_rules
-from gpudoctor.model.document import KINDS, Document
+from gpudoctor.model.document import KINDS, Document, Line
 from gpudoctor.model.errors import UsageError
 from gpudoctor.model.evidence import Evidence
 from gpudoctor.model.exit_status import ExitStatus
 from gpudoctor.model.explanation import Explained, Explanation, Likelihood, RuledOut, Verdict
-from gpudoctor.model.fact import Facts, FactSpec, FactType
+from gpudoctor.model.fact import Fact, Facts, FactSpec, FactType
 from gpudoctor.model.record import replace
 from gpudoctor.model.signature import Role
 
@@ -42,7 +44,11 @@ LOCAL_COLLECTORS = {
     "cgroup": "the counters of this container's control group",
     "shm": "/dev/shm",
     "core_files": "core files",
+    "kernel_log": "the kernel's log, where it may be read",
 }
+KERNEL_LINES = ("kernel_log.oom_lines", "kernel_log.xid_lines")
+# Older lines tell of somebody else's crash.
+RECENT_SECONDS = 600.0
 GIVEN = {"expect.gpus": FactSpec("expect.gpus", FactType.TEXT, "how many GPUs the user expects: any, none or a number")}
 BRING = (
     "the end of the job's log (`2>&1 | tail -n 200`)",
@@ -65,10 +71,38 @@ def explain_exit(settings: ExplainSettings, progress: Callable[[str], None] = la
     status = ExitStatus.parse(settings.status) if settings.status else None
     if settings.evidence:
         return _from_documents(settings, status, progress)
-    facts, looked_at = local_traces() if settings.local else (Facts(), ())
     catalogue = Catalogue(find_rules(settings.rules))
-    matches = clue_matches(catalogue.signatures_of(LOCAL_FAMILY), facts) if settings.local else []
+    if not settings.local:
+        return compose(catalogue, status, (), (), ())
+    facts, looked_at = local_traces()
+    told = {key: _recent(facts, key) for key in KERNEL_LINES if facts.known(key) is not None}
+    rest = (fact for fact in facts.items_sorted() if fact.key not in told)
+    facts = Facts((*rest, *(Fact(key, lines) for key, lines in told.items())))
+    matches = clue_matches(catalogue.signatures_of(LOCAL_FAMILY), facts)
+    errors = told.get("kernel_log.xid_lines", ())
+    if errors and status is not None and not status.is_success:
+        matches += _hardware_matches(catalogue, errors)
     return compose(catalogue, status, matches, (), looked_at)
+
+
+def _recent(facts: Facts, key: str) -> tuple[str, ...]:
+    return recent_lines(map(str, facts.elements(key)), time.clock_gettime(time.CLOCK_MONOTONIC))
+
+
+def recent_lines(lines: Iterable[str], now: float) -> tuple[str, ...]:
+    """The lines of a kernel's log from the last minutes; `now` is in seconds since the machine started.
+
+    Lines without such a time are left out: nobody knows whose crash they tell of.
+    """
+    stamped = [(re.match(r"\[ *(\d{1,9}\.\d{6})\]", line), line) for line in lines]
+    return tuple(line for stamp, line in stamped if stamp is not None and now - float(stamp[1]) <= RECENT_SECONDS)
+
+
+def _hardware_matches(catalogue: Catalogue, lines: Sequence[str]) -> list[Match]:
+    """What ails the GPUs by the kernel's log. Of other lines nobody knows whether they tell of this job's processes."""
+    numbered = tuple(Line(number, line) for number, line in enumerate(lines, 1))
+    document = Document("the kernel's log", "kernel_log", numbered, line_count=len(lines))
+    return Matcher(catalogue.signatures_of("hw")).match([document])
 
 
 def _from_documents(settings: ExplainSettings, status: ExitStatus | None, progress: Callable[[str], None]) -> Explained:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gpudoctor.explain import ExplainSettings, explain_exit
+from gpudoctor.explain import ExplainSettings, explain_exit, recent_lines
 from gpudoctor.model.explanation import Explained, Likelihood, Verdict
 from intake_samples import SAMPLES
 
@@ -131,3 +131,8 @@ def test_a_cut_out_piece_of_describe_still_tells_how_a_container_ended(tmp_path:
     assert first(explained).startswith("memory.host_oom_kill")
     assert explained.status is not None
     assert explained.status.reason == "OOMKilled"
+
+
+def test_only_lines_of_the_last_minutes_tell_of_this_crash() -> None:
+    lines = ["[ 1000.000000] early", "[ 9500.000000] late", "[Sat Nov 28 21:00:00 2026] undated", "no stamp"]
+    assert recent_lines(lines, 10_000.0) == ("[ 9500.000000] late",)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from gpudoctor.intake.pod import TELLING
+from gpudoctor.intake.slurm import STATES
 from gpudoctor.model.document import Document
 from gpudoctor.model.errors import UsageError
 from gpudoctor.model.exit_status import ExitStatus
@@ -48,7 +50,26 @@ def _agreed(key: str, known: list[tuple[int, Fact]]) -> Value:
         return tuple(parts)
     if key == "crash.exit_code":
         return next((value for value in values if value not in (0, None) and not isinstance(value, Unknown)), first)
+    if key in _MORE_TELLING:
+        return min((value for value in values if not isinstance(value, Unknown)), key=_MORE_TELLING[key])
     return first
+
+
+def _silence_of_exit(pair: object) -> tuple[bool, bool, bool]:
+    """Slurm's mark for memory first, then a signal, then a code: the controller shows 0:0 where a step crashed."""
+    text = str(pair)
+    return not text.endswith(":125"), text.endswith(":0"), text == "0:0"
+
+
+def _silence_of_state(state: object) -> int:
+    return STATES.index(str(state)) if state in STATES else len(STATES)
+
+
+# Of what sacct and scontrol say differently, what tells more.
+_MORE_TELLING: dict[str, Callable[[object], Any]] = {
+    "crash.slurm_exit": _silence_of_exit,
+    "crash.slurm_state": _silence_of_state,
+}
 
 
 def stated_exit(facts: Facts) -> ExitStatus | None:

@@ -2,7 +2,7 @@
 
 Traps: sacct takes 128 off exit codes above it, so a batch script that died of SIGSEGV shows 11:0 there and 139:0 in
 scontrol; 0:125 is Slurm's own mark for a step that hit its memory limit; a step can be OUT_OF_MEMORY in a job that
-is merely FAILED.
+is merely FAILED; a step that crashed under srun is CANCELLED with its signal (0:11), though nobody cancelled it.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ _COLUMNS = frozenset(
 )
 _PAIR = re.compile(r"\b(\d{1,3}):(\d{1,3})\b")
 _CRASH_SIGNALS = (4, 6, 7, 8, 9, 11, 15)
+# A step that ends by one of these was not cancelled by anybody, whatever its state says.
+_OWN_SIGNALS = (4, 5, 6, 7, 8, 11, 31)
 _SCONTROL = re.compile(
     r"\b(JobId|JobState|ExitCode|DerivedExitCode|Reason|MinMemoryNode|MinMemoryCPU|TresPerNode|Gres)=(\S*)"
 )
@@ -107,13 +109,18 @@ def _from_sacct(lines: list[str]) -> Iterator[_Row]:
         state = _state(row.get("state", "")) or next(filter(None, map(_state, cells)), "")
         exits = _PAIR.findall(line)
         code = row.get("exitcode", "")
+        pair = code if _PAIR.fullmatch(code) else ":".join(exits[0]) if exits and not separator else ""
         yield _Row(
-            state,
-            code if _PAIR.fullmatch(code) else ":".join(exits[0]) if exits and not separator else "",
+            "FAILED" if state == "CANCELLED" and _died_by_itself(pair) else state,
+            pair,
             row.get("derivedexitcode", ""),
             "." in row.get("jobid", row.get("jobidraw", "")),
             bytes_of(row.get("maxrss", "")) or 0,
         )
+
+
+def _died_by_itself(pair: str) -> bool:
+    return pair.endswith(tuple(f":{signal}" for signal in _OWN_SIGNALS))
 
 
 def _state(cell: str) -> str:
