@@ -46,7 +46,9 @@ LOCAL_COLLECTORS = {
     "core_files": "core files",
     "kernel_log": "the kernel's log, where it may be read",
 }
-KERNEL_LINES = ("kernel_log.oom_lines", "kernel_log.xid_lines")
+# What is taken from the kernel's log, by the words of the lines that count; each kill brings a page of others.
+KERNEL_LINES = {"kernel_log.oom_lines": "ut of memory: Kill", "kernel_log.xid_lines": "Xid"}
+MOST_LINES = 3
 # Older lines tell of somebody else's crash.
 RECENT_SECONDS = 600.0
 GIVEN = {"expect.gpus": FactSpec("expect.gpus", FactType.TEXT, "how many GPUs the user expects: any, none or a number")}
@@ -86,7 +88,8 @@ def explain_exit(settings: ExplainSettings, progress: Callable[[str], None] = la
 
 
 def _recent(facts: Facts, key: str) -> tuple[str, ...]:
-    return recent_lines(map(str, facts.elements(key)), time.clock_gettime(time.CLOCK_MONOTONIC))
+    lines = [line for line in map(str, facts.elements(key)) if KERNEL_LINES[key] in line]
+    return recent_lines(lines, time.clock_gettime(time.CLOCK_MONOTONIC))[-MOST_LINES:]
 
 
 def recent_lines(lines: Iterable[str], now: float) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ NOT_WANTED = {
     "pydoc_data",
 }
 NOT_NEEDED = re.compile(r"\.opt-\d\.pyc$|^_tkinter|^_test|\.a$")
-LONGEST_SECONDS = 240.0
+LONGEST_SECONDS = 420.0
 MEBIBYTES = 768
 OPTIONS = "console=ttyS0 panic=-1 cgroup_no_v1=all lockdown=integrity rdinit=/init"
 PYTHON = "/bin/python3"

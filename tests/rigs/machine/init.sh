@@ -54,7 +54,7 @@ say oom-local
 doctor oom limited local.json explain-exit --json 137
 say check
 counters limited check
-doctor check limited check.json check --json --no-probes --timeout 60
+doctor check limited check.json check --json --no-probes --timeout 150
 counters limited check/after
 # A container may seldom read the kernel's log; then the counters alone have to tell.
 say oom-without-log
