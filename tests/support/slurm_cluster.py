@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -253,5 +254,11 @@ def _take_down(cluster: Cluster) -> None:
         if process.poll() is None:
             end(process)
     for node in cluster.nodes:
+        # The job of a lost node goes on under its step daemon, which nobody but us can end.
+        for listed in GROUPS.glob(f"*/slurm_{node}/**/cgroup.procs"):
+            for number in listed.read_text().split():
+                with suppress(ProcessLookupError):
+                    os.kill(int(number), signal.SIGKILL)
+        time.sleep(0.2)
         remove_groups(f"slurm_{node}")
         remove_groups(f"{node}_slurmstepd.scope")
