@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from gpudoctor.diagnose import machine_catalogue
@@ -44,7 +44,7 @@ class RingResult:
     """The diagnosis of one rank, its place in the job, and whether it met the others."""
 
     diagnosis: Diagnosis
-    specs: dict[str, FactSpec]
+    specs: Mapping[str, FactSpec]
     place: Place
     met: bool
 
@@ -58,7 +58,7 @@ def run_ring(settings: RingSettings) -> RingResult:
         step = Step(ring_across.STEP, limit_s=max(1.0, settings.timeout - START_S), options=options)
         examination = examine(host, ProbeSettings(python=settings.python, groups=(Group("ring_across", (step,)),)))
     facts = Facts(examination.facts)
-    catalogue, specs = machine_catalogue(settings.rules)
+    catalogue = machine_catalogue(settings.rules)
     outcome = facts[OUTCOME]
     why = facts[FAULT]
     if isinstance(why, Unknown):
@@ -75,7 +75,7 @@ def run_ring(settings: RingSettings) -> RingResult:
         findings=findings,
         runs=examination.runs,
     )
-    return RingResult(diagnosis, specs, place, met="host_names" in known_parts(facts))
+    return RingResult(diagnosis, catalogue.facts or {}, place, met="host_names" in known_parts(facts))
 
 
 def known_parts(facts: Facts) -> set[str]:

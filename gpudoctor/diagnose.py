@@ -68,19 +68,18 @@ class Result:
     """A diagnosis with the declarations of the facts in it."""
 
     diagnosis: Diagnosis
-    specs: dict[str, FactSpec]
+    specs: Mapping[str, FactSpec]
 
 
 def diagnose(settings: CheckSettings, progress: Progress = lambda _step: None) -> Result:
     """Judge a machine; ExaminationError where it, its record or the asked-for interpreter cannot be examined."""
     with open_host(settings) as (host, kind), Observation(host, settings, kind, progress) as observation:
         # Importing torch takes a second and another core: the rules are read meanwhile, and wrong ones end the run.
-        specs = machine_specs()
-        catalogue = Catalogue(find_rules(settings.rules), specs)
+        catalogue = machine_catalogue(settings.rules)
         _ = catalogue.rules
         facts, runs, target = observation.finish()
     progress("judging")
-    return Result(conclude(catalogue, facts, runs, target), specs)
+    return concluded(catalogue, facts, runs, target)
 
 
 def prove(settings: CheckSettings, names: Sequence[str] = (), device: str = "") -> Result:
@@ -90,26 +89,24 @@ def prove(settings: CheckSettings, names: Sequence[str] = (), device: str = "") 
     that no probe has, ExaminationError where the interpreter that was asked for is none.
     """
     groups = groups_for(chosen(settings.probes, names), device)
-    specs = machine_specs()
-    catalogue = Catalogue(find_rules(settings.rules), specs)
+    catalogue = machine_catalogue(settings.rules)
     with open_host(settings) as (host, kind):
         found = examine(host, ProbeSettings(python=settings.python, kind=kind, groups=groups))
-    return Result(conclude(catalogue, Facts(found.facts), found.runs, found.target), specs)
+    return concluded(catalogue, Facts(found.facts), found.runs, found.target)
 
 
 def judge_again(facts: Facts, runs: Iterable[Run], target: Target, rules: tuple[Path, ...] = ()) -> Result:
     """Judge what a report says by the present rules: what was observed stays, what was derived is derived anew."""
-    catalogue, specs = machine_catalogue(rules)
+    catalogue = machine_catalogue(rules)
     derived = derived_specs()
     observed = Facts(fact for fact in facts.items_sorted() if fact.key not in derived)
-    return Result(conclude(catalogue, observed, runs, target), specs)
+    return concluded(catalogue, observed, runs, target)
 
 
 @functools.lru_cache(maxsize=4)
-def machine_catalogue(rules: tuple[Path, ...]) -> tuple[Catalogue, dict[str, FactSpec]]:
+def machine_catalogue(rules: tuple[Path, ...]) -> Catalogue:
     """Declarations and rules, read once for however many reports are judged by them."""
-    specs = machine_specs()
-    return Catalogue(find_rules(rules), specs), specs
+    return Catalogue(find_rules(rules), machine_specs)
 
 
 def see(settings: CheckSettings, progress: Progress = lambda _step: None) -> tuple[Facts, dict[str, FactSpec]]:
@@ -159,7 +156,8 @@ class Observation:
     """The observation of one machine, under way from the moment it is entered.
 
     What loading NVIDIA's libraries as root can change, the device nodes above all, is read first. Then the target
-    is examined in a thread, because importing torch takes longest, and everything else is read beside it.
+    is examined in a thread, because importing torch takes longest, the driver is asked by children of ours, and
+    everything else is read beside them.
     """
 
     def __init__(self, host: Host, settings: CheckSettings, kind: str, progress: Progress) -> None:
@@ -170,17 +168,15 @@ class Observation:
         probing = ProbeSettings(python=settings.python, kind=kind, groups=groups)
         self._examining: _Worker[Examination] = _Worker(lambda: examine(host, probing))
         self._first: tuple[list[Fact], list[Run]] = ([], [])
-        self._workers: list[_Worker[tuple[list[Fact], Run]]] = []
-
-    def _crew(self) -> list[_Worker[tuple[list[Fact], Run]]]:
-        if not self._workers:
-            self._workers = [_Worker(functools.partial(item.run, self._host)) for item in collectors_of(STAGE_CHILD)]
-        return self._workers
+        self._asking: list[tuple[Collector, _Worker[tuple[list[Fact], Run]]]] = []
 
     def __enter__(self) -> Observation:
         self._progress("reading the driver's files")
         self._first = read_files(self._host, collectors_named(*FIRST_COLLECTORS))
         self._examining.begin()
+        self._asking = [(one, _Worker(functools.partial(one.run, self._host))) for one in collectors_of(STAGE_CHILD)]
+        for _item, worker in self._asking:
+            worker.begin()
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -192,11 +188,8 @@ class Observation:
         facts, runs = list(self._first[0]), list(self._first[1])
         rest = [item for item in collectors_of(STAGE_FILES) if item.name not in FIRST_COLLECTORS]
         more = read_files(self._host, rest, self._progress)
-        crew = [(item, _Worker(functools.partial(item.run, self._host))) for item in collectors_of(STAGE_CHILD)]
-        for _item, worker in crew:
-            worker.begin()
         self._progress("asking the driver and importing torch")
-        asked = [worker.result(self._patience(), item.unanswered) for item, worker in crew]
+        asked = [worker.result(self._patience(), item.unanswered) for item, worker in self._asking]
         for found, how in (more, *((found, [run]) for found, run in asked)):
             facts += found
             runs += how
@@ -235,6 +228,11 @@ def read_files(
 def _read_in_order(host: Host, chosen: Sequence[Collector], answers: SimpleQueue[tuple[list[Fact], Run]]) -> None:
     for item in chosen:
         answers.put(item.run(host))
+
+
+def concluded(catalogue: Catalogue, facts: Facts, runs: Iterable[Run], target: Target) -> Result:
+    """The diagnosis, with the declarations that the rules were read by."""
+    return Result(conclude(catalogue, facts, runs, target), catalogue.facts or {})
 
 
 def conclude(catalogue: Catalogue, facts: Facts, runs: Iterable[Run], target: Target) -> Diagnosis:

@@ -52,7 +52,7 @@ def judge_text(
 ) -> Result:
     """Judge a text by what it says; ExaminationError where there is nothing in it to read."""
     progress(f"reading {name}")
-    catalogue = Catalogue(find_rules(settings.rules), known_specs())
+    catalogue = Catalogue(find_rules(settings.rules), known_specs)
     pasted = read_pasted(name, data, triggers_of(catalogue), settings.expect_gpus)
     if not pasted.tells and not _matches(catalogue, pasted.document, pasted.facts):
         # Without this a wrong file would end with 0, which a pipeline takes for "nothing wrong".
@@ -74,7 +74,7 @@ def judge_report(
 
     Findings that messages made stay as they are, since the text that held the messages is not at hand.
     """
-    catalogue = Catalogue(find_rules(settings.rules), known_specs())
+    catalogue = Catalogue(find_rules(settings.rules), known_specs)
     derived = derived_specs()
     given = [] if settings.expect_gpus == "any" else [Fact("expect.gpus", settings.expect_gpus)]
     asked = {fact.key for fact in given}  # what is asked now counts, not what was asked then

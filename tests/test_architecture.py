@@ -27,8 +27,8 @@ FLOORS = {
     "across": 3,
     "cli": 4,
 }
-# The entry points outside the floors: the version literal and the doors to the command line and the Python API.
-DOORS = {"__init__", "__main__", "_version", "api"}
+# Outside the floors: the version literal and the doors to the command line, the Python API and the build.
+DOORS = {"__init__", "__main__", "_version", "api", "build_hook"}
 ALLOWED = {
     "model": set(),
     "host": {"model"},

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, Union
 
 from gpudoctor.knowledge.source import RuleFile, RulesSource
 from gpudoctor.model.errors import RulesError, UsageError
@@ -15,6 +15,7 @@ from gpudoctor.model.errors import RulesError, UsageError
 if TYPE_CHECKING:
     from gpudoctor.knowledge.known import Known
     from gpudoctor.knowledge.tables import Table, Tables
+    from gpudoctor.knowledge.typed import Typed
     from gpudoctor.model.cause import Cause
     from gpudoctor.model.diagnosis import RulesInfo
     from gpudoctor.model.exit_status import ExitMeaning, ExitStatus
@@ -30,6 +31,8 @@ class _HasId(Protocol):
     def id(self) -> str: ...
 
 
+FACTS = "facts"  # the section of finished rules that holds the declarations
+FINISHED = ("causes", "rules", "chains", "signatures")
 Entry = TypeVar("Entry", bound=_HasId)
 
 
@@ -48,11 +51,30 @@ class Catalogue:
     @cached_property
     def facts(self) -> Mapping[str, FactSpec] | None:
         """The declared facts that conditions and messages may name."""
-        return self._fact_specs() if callable(self._fact_specs) else self._fact_specs
+        if not callable(self._fact_specs):
+            return self._fact_specs
+        return (self._typed.section(FACTS) if self._typed else None) or self._fact_specs()
+
+    @cached_property
+    def _typed(self) -> Typed | None:
+        return self.source.typed()
+
+    def finished(self) -> bytes:
+        """All that a run would read of these rules, as the build keeps it. RulesError where a rule is wrong."""
+        from gpudoctor.knowledge.typed import typed_bytes
+
+        sections: dict[str, Mapping[str, Any]] = {name: getattr(self, name) for name in FINISHED}
+        return typed_bytes({FACTS: self.facts or {}, **sections}, self.source.digest())
+
+    def _finished(self, section: str) -> Mapping[str, Any] | None:
+        return self._typed.section(section) if self._typed else None
 
     @cached_property
     def causes(self) -> Mapping[str, Cause]:
         """All causes."""
+        finished = self._finished("causes")
+        if finished is not None:
+            return finished
         from gpudoctor.knowledge.read_cause import circle_problems, read_cause
 
         return self._section("causes", read_cause, self._known(), lambda found: circle_problems(found))
@@ -72,6 +94,9 @@ class Catalogue:
     @cached_property
     def rules(self) -> Mapping[str, Rule]:
         """All checks."""
+        finished = self._finished("rules")
+        if finished is not None:
+            return finished
         from gpudoctor.knowledge.read_check import read_check
 
         return self._section("checks", read_check, self._known(conditions=True))
@@ -79,6 +104,9 @@ class Catalogue:
     @cached_property
     def signatures(self) -> Mapping[str, Signature]:
         """All signatures."""
+        finished = self._finished("signatures")
+        if finished is not None:
+            return finished
         from gpudoctor.knowledge.read_signature import read_signature
 
         return self._section("signatures", read_signature, self._known(conditions=True))
@@ -108,6 +136,9 @@ class Catalogue:
     @cached_property
     def chains(self) -> Mapping[str, Chain]:
         """All chains."""
+        finished = self._finished("chains")
+        if finished is not None:
+            return finished
         from gpudoctor.knowledge.read_chain import read_chain
 
         return self._section("chains", read_chain, self._known(conditions=True))

@@ -27,6 +27,8 @@ from gpudoctor.model.errors import RulesError, UsageError
 if TYPE_CHECKING:
     from pathlib import Path  # at run time only where a folder of TOML files is read: loading it takes its time
 
+    from gpudoctor.knowledge.typed import Typed
+
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 
 
@@ -65,6 +67,9 @@ class Tree(Protocol):
     def newest(self) -> str:
         """The latest source date in all files, ISO; ValueError when a file cannot be read."""
 
+    def typed(self) -> Typed | None:
+        """The same rules as finished objects, where the build has left them."""
+
 
 class TomlTree:
     """A folder of TOML files, each read when it is asked for."""
@@ -100,6 +105,10 @@ class TomlTree:
         """See Tree."""
         return max((newest_date(self.read(path)) for path in self._all_paths()), default="")
 
+    def typed(self) -> Typed | None:
+        """See Tree: what anybody can edit is read as it stands."""
+        return None
+
     def _all_paths(self) -> list[str]:
         paths = [path for section in SECTIONS for path in self.paths(section)]
         return [*paths, RETIRED] if self.has(RETIRED) else paths
@@ -108,9 +117,10 @@ class TomlTree:
 class PackedTree:
     """All files of a folder out of one packed file, each taken out when it is asked for."""
 
-    def __init__(self, raw: bytes, label: str, trusted: bool = False) -> None:
+    def __init__(self, raw: bytes, label: str, trusted: bool = False, folder: str = "") -> None:
         self.label = label
         self.trusted = trusted
+        self._folder = folder
         self._packed = Packed(raw)
         self._paths: dict[str, list[str]] = {}
         self._read: dict[str, RuleData] = {}
@@ -139,6 +149,12 @@ class PackedTree:
         """See Tree."""
         return self._packed.newest
 
+    def typed(self) -> Typed | None:
+        """See Tree."""
+        from gpudoctor.knowledge.typed import read_typed
+
+        return read_typed(self._folder, self.digest()) if self._folder else None
+
 
 class RulesSource:
     """The rules folders of a run, the built-in ones first. Nothing is read before it is asked for."""
@@ -146,6 +162,10 @@ class RulesSource:
     def __init__(self, trees: Sequence[Tree]) -> None:
         self.trees = tuple(trees)
         self._ids: dict[str, frozenset[str]] = {}
+
+    def typed(self) -> Typed | None:
+        """The rules as finished objects, where the built-in ones are the only ones."""
+        return self.trees[0].typed() if len(self.trees) == 1 else None
 
     def ids(self, section: str) -> frozenset[str]:
         """The ids of a section, taken from the file names alone."""
@@ -246,7 +266,7 @@ def _built_in() -> Tree:
     checkout = os.path.join(os.path.dirname(_PACKAGE), "rules")
     try:
         with open(os.path.join(installed, PACKED_NAME), "rb") as packed:
-            return PackedTree(packed.read(), "rules", trusted=True)
+            return PackedTree(packed.read(), "rules", trusted=True, folder=installed)
     except (OSError, ValueError, KeyError, TypeError):
         pass  # a checkout, or files that somebody changed: the TOML files speak for themselves
     from pathlib import Path

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from gpudoctor.knowledge.compile import read_tree, unpack
+from gpudoctor.knowledge.source import id_of
+from gpudoctor.knowledge.typed import Typed
 
 pytestmark = [
     pytest.mark.slow,
@@ -45,7 +47,11 @@ def build(sources: Path, kind: str, out: Path) -> Path:
 def packed_rules(wheel: Path) -> dict:
     with zipfile.ZipFile(wheel) as archive:
         assert not [name for name in archive.namelist() if "build_hook" in name]
-        return unpack(archive.read("gpudoctor/_rules/compiled.json").decode("utf-8"))[0]
+        rules, digest = unpack(archive.read("gpudoctor/_rules/compiled.json").decode("utf-8"))
+        finished = Typed(archive.read("gpudoctor/_rules/typed.bin"))
+        assert finished.digest == digest
+        assert set(finished.section("causes") or ()) == {id_of(path) for path in rules if path.startswith("causes/")}
+        return rules
 
 
 def test_wheel_and_source_archive(repository: Path, tmp_path: Path) -> None:

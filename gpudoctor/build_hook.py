@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import sys
 from pathlib import Path
 from types import ModuleType
 
 from setuptools.command.build_py import build_py
 
 _HERE = Path(__file__).resolve().parent
-_RULES = _HERE.parents[1] / "rules"
+_RULES = _HERE.parent / "rules"
 _TARGET = "gpudoctor/_rules"
 
 
@@ -32,6 +33,7 @@ class BuildRules(build_py):  # type: ignore[misc] # setuptools brings no types
             text = compiler.pack(compiler.read_tree(_RULES))
             target.mkdir(parents=True, exist_ok=True)
             (target / compiler.PACKED_NAME).write_bytes(text.encode("utf-8"))
+            (target / "typed.bin").write_bytes(_finished())
 
     def build_module(self, module: str, module_file: str, package: object) -> object:
         """Copy one module, unless it is this one."""
@@ -42,13 +44,27 @@ class BuildRules(build_py):  # type: ignore[misc] # setuptools brings no types
     def get_outputs(self, include_bytecode: bool = True) -> list[str]:
         """The files that the build makes, the packed one among them."""
         outputs = super().get_outputs(include_bytecode)
-        return outputs if self.editable_mode else [*outputs, str(Path(self.build_lib) / _TARGET / "compiled.json")]
+        made = [] if self.editable_mode else ["compiled.json", "typed.bin"]
+        return [*outputs, *(str(Path(self.build_lib) / _TARGET / name) for name in made)]
+
+
+def _finished() -> bytes:
+    """The rules as finished objects. The code beside this file makes them; it needs none of its dependencies."""
+    sys.path.insert(0, str(_HERE.parent))
+    try:
+        from gpudoctor.explain import known_specs
+        from gpudoctor.knowledge.catalogue import Catalogue
+        from gpudoctor.knowledge.source import find_rules
+
+        return Catalogue(find_rules(), known_specs()).finished()
+    finally:
+        sys.path.remove(str(_HERE.parent))
 
 
 def _compiler() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("_gpudoctor_compile", _HERE / "compile.py")
+    spec = importlib.util.spec_from_file_location("_gpudoctor_compile", _HERE / "knowledge" / "compile.py")
     if spec is None or spec.loader is None:
-        raise ImportError(f"{_HERE / 'compile.py'} cannot be loaded")
+        raise ImportError(f"{_HERE / 'knowledge' / 'compile.py'} cannot be loaded")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
