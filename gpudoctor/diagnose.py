@@ -8,10 +8,10 @@ from __future__ import annotations
 import _thread
 import contextlib
 import functools
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Generic, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
 from gpudoctor.collect.base import STAGE_CHILD, STAGE_FILES
 from gpudoctor.collect.registry import Collector, collectors_named, collectors_of
@@ -33,6 +33,9 @@ from gpudoctor.model.record import record
 from gpudoctor.model.run import Run
 from gpudoctor.probe.registry import Examination, ProbeSettings, examine, unanswered
 from gpudoctor.probe.spec import chosen, groups_for
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Progress = Callable[[str], None]
 RedactorOf = Callable[[Facts, Mapping[str, FactSpec]], Callable[[str], str]]
@@ -138,9 +141,11 @@ def record_machine(
 def open_host(settings: CheckSettings) -> Iterator[tuple[Host, str]]:
     """The machine to examine: this one, or the one that was recorded in a folder."""
     if settings.source:
+        from pathlib import Path
+
         from gpudoctor.host.recorded import RecordedHost
 
-        if not Path(settings.source).is_dir():
+        if not os.path.isdir(settings.source):
             raise ExaminationError(f"{settings.source} is not the folder of a recorded machine.")
         yield RecordedHost(Path(settings.source)), "recorded"
         return

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any, Optional
 
 from gpudoctor.host.base import Host, HostError
@@ -12,7 +12,7 @@ from gpudoctor.model.child import ChildEnd, End
 from gpudoctor.model.fact import Reason, Unknown
 from gpudoctor.model.record import field, record
 
-SCRIPTS = Path(__file__).parent / "scripts"
+SCRIPTS = os.path.join(os.path.dirname(os.path.realpath(__file__)), "scripts")
 MACHINE = -1
 MAXIMUM_RETRIES = 3
 STDERR_LIMIT = 400  # characters of it in the detail of a fact; the whole stands in a fact of its own
@@ -126,7 +126,7 @@ def _run(host: Host, plan: Plan, retry: int, skips: Iterable[Skip]) -> ChildEnd:
     name = f"{plan.name}-retry-{retry}" if retry else plan.name
     limit = min(plan.child_seconds, max(host.remaining(), 0.0))
     try:
-        return host.run_script(name, sys.executable, str(SCRIPTS / plan.script), message, limit)
+        return host.run_script(name, sys.executable, os.path.join(SCRIPTS, plan.script), message, limit)
     except HostError as error:
         return ChildEnd(End.NOT_STARTED, errno=error.errno_name, error=error.detail)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from gpudoctor.host.base import Host, HostError
@@ -14,7 +14,7 @@ from gpudoctor.probe.answers import first_line, said
 from gpudoctor.probe.target import Choice
 
 CHILD = "target"
-SCRIPTS = Path(__file__).resolve().parent / "scripts"
+SCRIPTS = os.path.join(os.path.dirname(os.path.realpath(__file__)), "scripts")
 RESERVE_S = 1.5
 LEAST_S = 1.0
 RUNTIME_STEP_S = 20.0
@@ -62,7 +62,7 @@ def plan_for(seconds: float, import_torch: bool, groups: Sequence[Group]) -> dic
                 "steps": [
                     {
                         "name": step.name,
-                        "file": str(SCRIPTS / f"step_{step.name}.py"),
+                        "file": os.path.join(SCRIPTS, f"step_{step.name}.py"),
                         "limit_s": step.limit_s,
                         "needed": step.needed,
                         "options": dict(step.options),
@@ -82,7 +82,7 @@ def start(host: Host, choice: Choice, import_torch: bool, groups: Sequence[Group
     # Asked even where none was found: a recorded machine answers without one.
     interpreter = choice.interpreter or "python3"
     try:
-        end = host.run_script(CHILD, interpreter, str(SCRIPTS / "harness.py"), plan, seconds)
+        end = host.run_script(CHILD, interpreter, os.path.join(SCRIPTS, "harness.py"), plan, seconds)
     except HostError as error:
         return ChildEnd(End.NOT_STARTED, errno=error.errno_name, error=error.detail), plan
     if choice.given and not said(end, "interpreter"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def steps(look, bare_python: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             listed.append({"name": name, "file": str(file), "limit_s": 10.0, **more.get(name, {})})
         plan["groups"] = [{"name": "test", "steps": listed}]
         with LocalHost(timeout) as host:
-            return host.run_script("target", bare_python, str(zygote.SCRIPTS / "harness.py"), plan, timeout)
+            return host.run_script("target", bare_python, os.path.join(zygote.SCRIPTS, "harness.py"), plan, timeout)
 
     return run
 

@@ -23,7 +23,7 @@ def end_of(*lines: dict, end: End = End.EXITED) -> ChildEnd:
 
 def test_every_probe_has_its_script_and_a_level() -> None:
     for one in all_probes():
-        assert (zygote.SCRIPTS / f"step_{one.name}.py").is_file()
+        assert (Path(zygote.SCRIPTS) / f"step_{one.name}.py").is_file()
         assert one.level in ("quick", "full")
         assert one.title
 

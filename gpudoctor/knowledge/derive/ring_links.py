@@ -7,8 +7,7 @@ Beyond that a pair is slow against the others of its kind: below half of their m
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from gpudoctor.knowledge.tables import Tables
 from gpudoctor.model.fact import Element, Fact, Facts, FactSpec, FactType, Reason, Unknown, Value
@@ -62,8 +61,8 @@ def slow_pairs(facts: Facts, tables: Tables) -> Value | Unknown:
     for name, bandwidth in moved.items():
         floor, why = floor_of(name, joined[name], facts, tables, places)
         peers = [other for key, other in moved.items() if joined[key] == joined[name]]
-        if len(peers) >= LEAST_PEERS and statistics.median(peers) * PEER_SHARE > floor:
-            floor, why = statistics.median(peers) * PEER_SHARE, "half of what such pairs here move"
+        if len(peers) >= LEAST_PEERS and middle_of(peers) * PEER_SHARE > floor:
+            floor, why = middle_of(peers) * PEER_SHARE, "half of what such pairs here move"
         if bandwidth < floor:
             found.append(f"{name}: {bandwidth / GIGA:.1f} GB/s, less than {floor / GIGA:.1f} GB/s, {why}")
     return tuple(found)
@@ -126,3 +125,10 @@ def element(facts: Facts, key: str, place: int | None) -> int | None:
     values = facts.elements(key)
     value = values[place] if place is not None and place < len(values) else None
     return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def middle_of(numbers: Sequence[float]) -> float:
+    """The median of some numbers, without the module that loads fractions and decimals for it."""
+    ordered = sorted(numbers)
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
