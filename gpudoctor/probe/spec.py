@@ -21,6 +21,7 @@ LEVELS = {"none": (), "quick": ("quick",), "full": ("quick", "full")}
 OUTCOMES = ("passed", "wrong_result", "failed", "crashed", "timed_out", "not_applicable", "not_requested")
 # A step that ends before this part of its own limit was not too slow: the whole run had no more time for it.
 OWN_LIMIT_SHARE = 0.9
+ASKING_FOR_GPUS = "cuda"  # the step of the runtime group that asks torch for its GPUs
 SILENT = Unknown(Reason.NOT_APPLICABLE, "it said nothing")
 
 
@@ -82,6 +83,7 @@ def groups_for(probes: Sequence[ProbeSpec], device: str = "") -> tuple[zygote.Gr
             [zygote.Step(one.name, one.limit_s, options={**one.options, "device": device}) for one in members],
             libraries=any(one.libraries for one in members),
             fresh_after_failure=True,
+            needs=(ASKING_FOR_GPUS,),
         )
         for name, members in gathered.items()
     )
@@ -104,6 +106,8 @@ def outcome(probe: ProbeSpec, end: ChildEnd, plan: Mapping[str, Any]) -> str | U
         return verdict if verdict in OUTCOMES else Unknown(Reason.NO_DATA, "the probe gave no verdict")
     if ended == "timed_out" and answered(line.get("seconds")) < OWN_LIMIT_SHARE * float(step.get("limit_s", 0)):
         return Unknown(Reason.TIMED_OUT, "the run's time was up before the probe had had its own")
+    if ended == "blocked":
+        return answers.why_step_failed(end, probe.name)
     if ended == "failed":
         out_of_room = answers.text(line.get("error_type")) in ("OSError", "BlockingIOError") and "traceback" not in line
         return Unknown(Reason.NO_DATA, answers.text(line.get("error"))) if out_of_room else "failed"

@@ -35,12 +35,14 @@ class Step:
 @record
 class Group:
     """Steps that share one forked child. With `libraries` the files mapped after each step are told; with
-    `fresh_after_failure` what follows a failed step gets a new child, because an error can spoil a CUDA context."""
+    `fresh_after_failure` what follows a failed step gets a new child, because an error can spoil a CUDA context.
+    `needs` are steps of groups before it: where one of them crashed or hung, all of this would only do so again."""
 
     name: str
     steps: Sequence[Step]
     libraries: bool = False
     fresh_after_failure: bool = False
+    needs: tuple[str, ...] = ()
 
 
 RUNTIME = Group("runtime", (Step("build", limit_s=10.0), Step("cuda")), libraries=True)
@@ -59,6 +61,7 @@ def plan_for(seconds: float, import_torch: bool, groups: Sequence[Group]) -> dic
                 "name": group.name,
                 "libraries": group.libraries,
                 "fresh_after_failure": group.fresh_after_failure,
+                "needs": list(group.needs),
                 "steps": [
                     {
                         "name": step.name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import fake_torch
 from gpudoctor.host.local import LocalHost
 from gpudoctor.model.child import ChildEnd
 from gpudoctor.probe import zygote
-from gpudoctor.probe.answers import said
+from gpudoctor.probe.answers import said, why_step_failed
 
 PROBE = "def run(torch, options, emit):\n    "
 GOOD = PROBE + "emit({'seen': options.get('value', 1)})\n"
@@ -23,7 +24,9 @@ def steps(look, bare_python: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     """`steps({"a": source, ...}, limits)`: run these step files as one group; afterwards nothing may still run."""
     monkeypatch.setenv("PYTHONPATH", str(fake_torch.write(tmp_path / "site")))
 
-    def run(sources: dict[str, str], timeout: float = 20.0, **more: dict[str, Any]) -> ChildEnd:
+    def run(
+        sources: dict[str, str], timeout: float = 20.0, groups: Sequence[dict[str, Any]] = (), **more: dict[str, Any]
+    ) -> ChildEnd:
         plan = zygote.plan_for(timeout, True, ())
         listed = []
         for name, source in sources.items():
@@ -31,6 +34,8 @@ def steps(look, bare_python: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             file.write_text(source)
             listed.append({"name": name, "file": str(file), "limit_s": 10.0, **more.get(name, {})})
         plan["groups"] = [{"name": "test", "steps": listed}]
+        if groups:  # one step each
+            plan["groups"] = [{**group, "steps": [step]} for group, step in zip(groups, listed)]
         with LocalHost(timeout) as host:
             return host.run_script("target", bare_python, os.path.join(zygote.SCRIPTS, "harness.py"), plan, timeout)
 
@@ -92,6 +97,14 @@ def test_a_needed_step_blocks_the_rest(steps) -> None:
     end = steps({"a": PROBE + "import os; os.abort()\n", "b": GOOD, "c": GOOD}, a={"needed": True})
     assert [said(end, name)["outcome"] for name in "abc"] == ["crashed", "blocked", "blocked"]
     assert said(end, "c")["blocked_by"] == "a"
+
+
+@pytest.mark.parametrize(("first", "outcome"), [("import os; os.abort()\n", "blocked"), ("pass\n", "completed")])
+def test_a_group_can_need_a_step_of_an_earlier_one(steps, first: str, outcome: str) -> None:
+    end = steps({"a": PROBE + first, "b": GOOD}, groups=[{"name": "one"}, {"name": "two", "needs": ["a"]}])
+    assert said(end, "b")["outcome"] == outcome
+    if outcome == "blocked":
+        assert why_step_failed(end, "b").detail == "it was ended by SIGABRT"
 
 
 def test_the_time_of_the_whole_run_is_kept(steps) -> None:

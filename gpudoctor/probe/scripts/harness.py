@@ -120,8 +120,19 @@ def examine(wire: "Any", plan: "Any") -> None:
         return
     guarded(wire, "torch_build", lambda: importer.build_facts(torch))
     groups = load("forked_groups.py")
+    ends = {}
+
+    def emit(line: "Any") -> None:
+        if line.get("outcome", "started") != "started":
+            ends[line.get("step")] = line["outcome"]
+        wire.emit(line)
+
     for group in plan.get("groups", []):
-        groups.run_group(torch, group, STARTED + plan.get("deadline_s", 60.0), wire.emit, load, libraries.look)
+        unmet = [name for name in group.get("needs", []) if ends.get(name, "completed") != "completed"]
+        if unmet:
+            groups.tell_rest(group["steps"], wire.emit, {"outcome": "blocked", "blocked_by": unmet[0]})
+            continue
+        groups.run_group(torch, group, STARTED + plan.get("deadline_s", 60.0), emit, load, libraries.look)
 
 
 def main() -> None:
