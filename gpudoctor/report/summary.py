@@ -24,6 +24,7 @@ REASONS = {
     Reason.NO_DATA: "no data",
     Reason.NOT_REQUESTED: "not requested",
 }
+NO_GAP = (Reason.NOT_APPLICABLE, Reason.NOT_INSTALLED)
 MAXIMUM_NAMED = 6
 
 
@@ -136,7 +137,7 @@ def gaps(diagnosis: Diagnosis) -> list[str]:
     """What could not be examined and why, one sentence for each reason, what blocked most checks first.
 
     Only what could have been a fault counts: neither a check that would tell a mere note nor a fact that this machine
-    cannot have is a gap.
+    cannot have is a gap, nor one more thing about a package that is not installed.
     """
     groups: dict[str, list[str]] = {}
     blocked: dict[str, int] = {}
@@ -145,7 +146,7 @@ def gaps(diagnosis: Diagnosis) -> list[str]:
             continue
         for key in finding.blocked_by:
             unknown = diagnosis.facts[key]
-            if isinstance(unknown, Unknown) and unknown.reason is Reason.NOT_APPLICABLE:
+            if isinstance(unknown, Unknown) and unknown.reason in NO_GAP:
                 continue
             why = _reason(unknown) if isinstance(unknown, Unknown) else "not known for every device"
             names = groups.setdefault(why, [])

@@ -92,6 +92,14 @@ def test_what_could_not_be_examined_is_told_with_its_reason() -> None:
     assert "? cudnn.version: not requested: the convolution was not run" in text
 
 
+def test_what_is_not_installed_is_no_gap() -> None:
+    kept = [Fact("x.one", Unknown(Reason.NOT_INSTALLED, "no torch")), Fact("x.two", Unknown(Reason.CRASHED, "SIGSEGV"))]
+    items = (finding("c-one", kind=Kind.UNKNOWN, blocked_by=("x.one", "x.two")),)
+    text = shown(healthy(facts=facts().merged(kept), findings=items), width=120)
+    assert "? x.two: crashed: SIGSEGV" in text
+    assert "x.one" not in text
+
+
 def test_passes_and_facts_stand_only_in_the_verbose_report() -> None:
     assert "device-nodes-missing" not in shown(diagnosis(), width=100)
     text = shown(diagnosis(), width=100, verbose=True)
