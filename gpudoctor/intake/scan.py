@@ -20,6 +20,8 @@ HEXADECIMAL = b"abcdefABCDEF"
 MANY_PIECES = 64 << 10
 # Lines alike but for digits: the first few are kept whole (Xid 79 is not Xid 13), the rest only counted.
 KEPT_ALIKE = 40
+# Beyond so many lines only the first of each kind is kept: 20,000 kinds of 40 lines took half a gigabyte.
+MANY_KEPT = 40_000
 MOST_KINDS = 20_000
 KEPT_AT_END = 2_000
 LONGEST_PIECE = 4_096
@@ -184,7 +186,7 @@ class _Keeper:
                 return
             seen = self._kinds[kind] = [0, 0]
         seen[0] += 1
-        if seen[1] < KEPT_ALIKE:
+        if seen[1] < (KEPT_ALIKE if len(self._kept) < MANY_KEPT else 1):
             seen[1] += 1
             self._kept.append((number, raw, kind))
 
