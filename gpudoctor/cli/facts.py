@@ -39,7 +39,11 @@ def command(**given: Any) -> int:
     With --record, what was read is kept in a folder instead, with names and secrets taken out.
     """
     settings = CheckSettings(
-        python=given["python"], probes="none", timeout=given["timeout"] or 60.0, source=given["source"] or ""
+        python=given["python"],
+        # A recording must answer what `check` asks of it elsewhere.
+        probes="quick" if given["record"] else "none",
+        timeout=given["timeout"] or 60.0,
+        source=given["source"] or "",
     )
     with progress_line(quiet=given["as_json"]) as progress:
         if given["record"]:

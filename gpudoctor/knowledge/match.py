@@ -17,6 +17,7 @@ from gpudoctor.model.record import field, record, replace
 from gpudoctor.model.signature import Pattern, Role, Signature
 
 LONGEST_LINE = 8192
+ALIKE = str.maketrans("123456789", "0" * 9)
 GRAM = 3
 UNKNOWN_LINE = 1 << 60
 
@@ -68,16 +69,23 @@ class _Ready:
 
 
 class _Page:
-    """The lines of a document as one text, so that an anchor is sought in all of them at once."""
+    """The lines of a document as one text, so that an anchor is sought in all of them at once.
 
-    def __init__(self, lines: Sequence[str]) -> None:
+    `folded_from` is the page of the same lines as they are written, where these are in lower case.
+    """
+
+    def __init__(self, lines: Sequence[str], folded_from: _Page | None = None) -> None:
         self.lines = lines
+        self._written = folded_from
         self._text = "\n".join(lines)
         self._starts = list(itertools.accumulate((len(line) + 1 for line in lines), initial=0))
 
     @cached_property
     def _grams(self) -> set[str]:
-        text = self._text
+        if self._written is not None and self._text.isascii():
+            return {gram.lower() for gram in self._written._grams}
+        # Most lines differ by their digits alone.
+        text = "\n".join({line.translate(ALIKE) for line in self.lines})
         return {text[start : start + GRAM] for start in range(len(text))}
 
     def lines_with(self, anchor: str) -> Iterator[int]:
@@ -86,7 +94,8 @@ class _Page:
         Of thousands of anchors hardly one is there; the set of all short pieces of the text tells so for most. Pieces
         of three letters, as there are few of them in any text: those of four of a hostile log would fill the memory.
         """
-        if any(anchor[start : start + GRAM] not in self._grams for start in range(len(anchor) - GRAM + 1)):
+        alike = anchor.translate(ALIKE)
+        if any(alike[start : start + GRAM] not in self._grams for start in range(len(alike) - GRAM + 1)):
             return
         found = self._text.find(anchor)
         while found >= 0:
@@ -128,7 +137,8 @@ class Matcher:
     def _match_document(self, place: int, document: Document) -> list[Match]:
         first: dict[str, Match] = {}
         texts = [line.text[:LONGEST_LINE].replace("\n", " ") for line in document.lines]
-        pages = (_Page(texts), _Page([text.lower() for text in texts]))
+        written = _Page(texts)
+        pages = (written, _Page([text.lower() for text in texts], written))
         for at, numbers in self._candidates(pages):
             line = document.lines[at]
             entries = [self._entries[number] for number in numbers]
