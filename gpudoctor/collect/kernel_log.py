@@ -33,48 +33,64 @@ MAXIMUM_LINES = 200
 _MAXIMUM_BYTES = 4_000_000
 _LIMIT_SECONDS = 3.0
 _FILES = ("/var/log/kern.log", "/var/log/dmesg", "/var/log/messages", "/var/log/syslog")
-# The first kind that fits a line is its kind.
+# Kind, words of which one stands in every line of it, and what fits such a line. The first kind that fits is a line's.
+# Patterns are compiled when such a word is met: most logs hold few of them.
 _KINDS = (
-    ("xid", re.compile(r"NVRM: (?:GPU at .{1,80}|Xid \()|NVRM: Xid")),
-    ("oom", re.compile(r"[Oo]ut of memory|oom[-_]kill|oom_reaper|invoked oom-killer|Killed process \d")),
-    ("aer", re.compile(r"\bAER:|PCIe Bus Error|pcieport .{1,200}(?:error|down)|Link Down|DPC:")),
+    ("xid", ("NVRM",), r"NVRM: (?:GPU at .{1,80}|Xid \()|NVRM: Xid"),
+    (
+        "oom",
+        ("ut of memory", "oom", "Killed process"),
+        r"[Oo]ut of memory|oom[-_]kill|oom_reaper|invoked oom-killer|Killed process \d",
+    ),
+    (
+        "aer",
+        ("AER:", "PCIe Bus Error", "pcieport", "Link Down", "DPC:"),
+        r"\bAER:|PCIe Bus Error|pcieport .{1,200}(?:error|down)|Link Down|DPC:",
+    ),
     (
         "module",
-        re.compile(
-            r"nvidia.{0,80}(?:verification failed|required key|Lockdown|taints kernel|version magic)"
-            r"|(?:module|Lockdown).{0,120}nvidia|Loading of (?:unsigned )?module .{0,80}rejected"
-        ),
+        ("nvidia", "odule"),
+        r"nvidia.{0,80}(?:verification failed|required key|Lockdown|taints kernel|version magic)"
+        r"|(?:module|Lockdown).{0,120}nvidia|Loading of (?:unsigned )?module .{0,80}rejected",
     ),
-    ("nvrm", re.compile(r"NVRM|\bnvidia(?:[-_](?:uvm|modeset|drm|peermem|nvswitch|nvlink))?[ :]|nvidia-nvswitch")),
+    (
+        "nvrm",
+        ("NVRM", "nvidia"),
+        r"NVRM|\bnvidia(?:[-_](?:uvm|modeset|drm|peermem|nvswitch|nvlink))?[ :]|nvidia-nvswitch",
+    ),
     (
         "segfault",
-        re.compile(
-            r"segfault at|general protection fault|traps: |trap (?:invalid opcode|divide error|int3)"
-            r"|Code: [0-9a-f]{2} |unhandled (?:level|signal)|potentially unexpected fatal signal"
-        ),
+        ("segfault at", "general protection", "trap", "Code: ", "unhandled", "unexpected fatal"),
+        r"segfault at|general protection fault|traps: |trap (?:invalid opcode|divide error|int3)"
+        r"|Code: [0-9a-f]{2} |unhandled (?:level|signal)|potentially unexpected fatal signal",
     ),
-    ("hardware", re.compile(r"\bmce: |Machine [Cc]heck|Hardware Error|EDAC .{0,80}(?:CE|UE)|Memory failure: 0x")),
+    (
+        "hardware",
+        ("mce: ", "Machine ", "Hardware Error", "EDAC", "Memory failure"),
+        r"\bmce: |Machine [Cc]heck|Hardware Error|EDAC .{0,80}(?:CE|UE)|Memory failure: 0x",
+    ),
+    (
+        "other",
+        (
+            *("mlx5", "nouveau", "hung_task", "blocked for more", "IOMMU", "DMAR"),
+            "IO_PAGE",
+            "I/O error",
+            "No space left",
+        ),
+        r"mlx5|nouveau|hung_task|blocked for more than|IOMMU|DMAR|IO_PAGE_FAULT|I/O error|No space left",
+    ),
 )
-_OTHER = re.compile(r"mlx5|nouveau|hung_task|blocked for more than|IOMMU|DMAR|IO_PAGE_FAULT|I/O error|No space left")
-
-
-# One of these stands in every line that a pattern fits: most lines of a log are passed over by this look alone.
-_WORDS = (
-    *("NVRM", "nvidia", "emory", "oom", "Killed", "PCIe", "pcieport", "AER", "DPC", "Link", "odule", "Lockdown"),
-    *("segfault", "fault", "trap", "Code:", "unhandled", "unexpected", "mce", "Machine", "Hardware", "EDAC"),
-    *("mlx5", "nouveau", "hung_task", "blocked", "IOMMU", "DMAR", "IO_PAGE", "I/O error", "No space"),
-)
+_WORDS = tuple(dict.fromkeys(word for _kind, words, _pattern in _KINDS for word in words))
+BACKSLASH = chr(92)
+_RECORD = r"^[^,;\n]*,[^,;\n]*,(\d{1,20})(?:,[^;\n]*)?;(.*)$"
 
 
 def parse_kmsg(text: str) -> list[str]:
     """Records of /dev/kmsg as dmesg prints them: `[  12.345678] text`. Lines of another shape are left out."""
     lines = []
-    for record in text.splitlines():
-        head, divider, message = record.partition(";")
-        fields = head.split(",")
-        if divider and len(fields) >= 3 and re.fullmatch(r"\d{1,20}", fields[2]):
-            seconds, micros = divmod(int(fields[2]), 1_000_000)
-            lines.append(f"[{seconds:5d}.{micros:06d}] {_unescaped(message)}")
+    for time, message in re.findall(_RECORD, text, re.MULTILINE):
+        seconds, micros = divmod(int(time), 1_000_000)
+        lines.append(f"[{seconds:5d}.{micros:06d}] {_unescaped(message) if BACKSLASH in message else message}")
     return lines
 
 
@@ -84,12 +100,10 @@ def _unescaped(message: str) -> str:
 
 def kind_of(line: str) -> str:
     """What a line tells of: xid, oom, aer, module, nvrm, segfault, hardware, other; empty for everything else."""
-    if not any(word in line for word in _WORDS):
-        return ""
-    for kind, pattern in _KINDS:
-        if pattern.search(line):
+    for kind, words, pattern in _KINDS:
+        if any(word in line for word in words) and re.search(pattern, line):
             return kind
-    return "other" if _OTHER.search(line) else ""
+    return ""
 
 
 def xid_code(line: str) -> int | None:
@@ -147,8 +161,11 @@ def collect(host: Host) -> Iterable[Fact]:
 
 def facts_of(lines: Sequence[str]) -> Iterable[Fact]:
     """The facts that lines of a kernel log, each with its time, give: the last ones of each kind."""
-    told = [(kind_of(line), printable(line, 600)) for line in lines if line]
-    yield Fact("kernel_log.lines", tuple(line for kind, line in told if kind)[-MAXIMUM_LINES:])
+    whole = "\n".join(lines)
+    words = [word for word in _WORDS if word in whole]
+    some = [line for line in lines if any(word in line for word in words)]
+    told = [(kind, printable(line, 600)) for line in some if (kind := kind_of(line))]
+    yield Fact("kernel_log.lines", tuple(line for _kind, line in told)[-MAXIMUM_LINES:])
     for wanted in ("xid", "nvrm", "oom", "segfault", "aer", "module", "hardware"):
         yield Fact(f"kernel_log.{wanted}_lines", tuple(line for kind, line in told if kind == wanted)[-MAXIMUM_LINES:])
     codes = [xid_code(line) for kind, line in told if kind == "xid"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from collections.abc import Iterable
 from types import ModuleType
 
@@ -12,6 +11,8 @@ from gpudoctor.model.fact import FactSpec
 
 def modules_of(package: ModuleType, having: str) -> tuple[ModuleType, ...]:
     """The modules directly inside a package that define the name `having`, sorted by name."""
+    import pkgutil  # not needed where parts are called by name, as a quick answer does
+
     found = []
     for info in sorted(pkgutil.iter_modules(package.__path__), key=lambda entry: entry.name):
         if info.ispkg or info.name.startswith("_"):
