@@ -162,8 +162,9 @@ def collect(host: Host) -> Iterable[Fact]:
 def facts_of(lines: Sequence[str]) -> Iterable[Fact]:
     """The facts that lines of a kernel log, each with its time, give: the last ones of each kind."""
     whole = "\n".join(lines)
-    words = [word for word in _WORDS if word in whole]
-    some = [line for line in lines if any(word in line for word in words)]
+    # Word by word through all lines: trying all words on each line costs several times as much.
+    places = {at for word in _WORDS if word in whole for at in [at for at, line in enumerate(lines) if word in line]}
+    some = [lines[at] for at in sorted(places)]
     told = [(kind, printable(line, 600)) for line in some if (kind := kind_of(line))]
     yield Fact("kernel_log.lines", tuple(line for _kind, line in told)[-MAXIMUM_LINES:])
     for wanted in ("xid", "nvrm", "oom", "segfault", "aer", "module", "hardware"):

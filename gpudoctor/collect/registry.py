@@ -93,10 +93,8 @@ def _element(value: Element) -> Element:
 
 def _fits(value: Value, declared: FactType) -> bool:
     if declared.is_list:
-        elements = value if isinstance(value, tuple) else None
-        return elements is not None and all(
-            isinstance(element, Unknown) or _fits(element, declared.element) for element in elements
-        )
+        one = declared.element
+        return isinstance(value, tuple) and all(isinstance(item, Unknown) or _fits(item, one) for item in value)
     if isinstance(value, bool) and declared is not FactType.BOOLEAN:
         return False
     return isinstance(value, _TYPES[declared])
