@@ -230,9 +230,14 @@ def _mark_explained(suspects: dict[str, Suspect], explains: Callable[[str], Sequ
         for cause, results in sorted(reach.items()):
             if cause != suspect.cause and any(under(suspect.cause, result) for result in results):
                 suspect.explained_by = suspect.explained_by or cause
-                # What only repeats a failure that is here as well says no more than that one's own text.
-                if suspect.tier == ROOT and suspects[cause].tier == SYMPTOM:
+                # What only repeats a failure that is here as well says no more than that one's own text; a cause that
+                # merely fits an exit which a document states has no text.
+                if suspect.tier == ROOT and suspects[cause].tier == SYMPTOM and _has_text(suspects[cause]):
                     suspect.tier = SYMPTOM
+
+
+def _has_text(suspect: Suspect) -> bool:
+    return any(match.signature.role is not Role.STATUS for match in suspect.matches)
 
 
 def _reach(cause: str, explains: Callable[[str], Sequence[str]]) -> set[str]:

@@ -222,6 +222,17 @@ def test_a_stated_signal_tells_more_than_the_codes_and_the_sigterm_beside_it() -
     assert "sig.term" not in order(found)
 
 
+def test_a_cause_that_only_fits_a_stated_exit_does_not_lower_what_a_text_says() -> None:
+    by_text = spoke("net.hang", weight=0.4)
+    found = ranked([by_text], stated=[stated("139", "mem.oom")])
+    hang = next(suspect for suspect in found.suspects if suspect.cause == "net.hang")
+    assert hang.likelihood is Likelihood.LIKELY
+    assert order(found)[0] == "net.hang"
+    repeated = ranked([by_text, spoke("mem.oom", Role.SYMPTOM)])
+    hang = next(suspect for suspect in repeated.suspects if suspect.cause == "net.hang")
+    assert hang.likelihood is Likelihood.POSSIBLE
+
+
 def test_under() -> None:
     assert under("a.b.c", "a.b")
     assert under("a.b", "a.b")
