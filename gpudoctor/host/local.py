@@ -160,12 +160,13 @@ def _read(path: str, limit: int, offset: int) -> bytes:
         _refuse_traps(path, info)
         if offset:
             os.lseek(fd, offset, os.SEEK_SET)
-        # The kernel's log device refuses a buffer that is smaller than its record.
-        least = READ_BYTES if stat_module.S_ISCHR(info.st_mode) else 1
+        # The kernel's log device refuses a buffer that is smaller than its record, and gives a record at a time: this
+        # goes round some thousand times.
+        whole = stat_module.S_ISCHR(info.st_mode)
         data = bytearray()
         while len(data) < limit:
             try:
-                piece = os.read(fd, max(least, min(READ_BYTES, limit - len(data))))
+                piece = os.read(fd, READ_BYTES if whole else min(READ_BYTES, limit - len(data)))
             except BlockingIOError:
                 break
             except BrokenPipeError:  # the kernel's log device: records were overwritten, the next read goes on
