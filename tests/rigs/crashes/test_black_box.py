@@ -90,6 +90,7 @@ def test_the_fault_handler_is_on_without_asking(tmp_path: Path) -> None:
     told = watched(tmp_path, sys.executable, "-c", "import ctypes; ctypes.string_at(0)")
     assert told.ended.status == -11
     assert "Fatal Python error: Segmentation fault" in json.dumps(told.first["evidence"])
+    assert told.first["likelihood"] == "possible"  # the stack names no library
 
 
 def test_the_main_process_is_killed_for_memory(crash: str, memory_group, tmp_path: Path) -> None:
