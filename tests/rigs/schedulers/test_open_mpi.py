@@ -21,8 +21,8 @@ def mpirun(folder: Path, *words: str) -> Crash:
 
 
 def one_rank(crash: str, way: str) -> list[str]:
-    """A script that fails on the second rank only."""
-    script = f'if [ "$OMPI_COMM_WORLD_RANK" = 1 ]; then exec {crash} {way}; fi; exec {crash} wait'
+    """A script that fails on the second rank only, once both are up: of one that dies before, mpirun tells less."""
+    script = f'if [ "$OMPI_COMM_WORLD_RANK" = 1 ]; then sleep 1; exec {crash} {way}; fi; exec {crash} wait'
     return ["--oversubscribe", "-np", "2", "bash", "-c", script]
 
 
@@ -42,7 +42,7 @@ def test_a_rank_that_aborts(crash: str, tmp_path: Path) -> None:
 
 
 def test_a_rank_that_is_killed(crash: str, tmp_path: Path) -> None:
-    script = f'if [ "$OMPI_COMM_WORLD_RANK" = 1 ]; then kill -9 $$; fi; exec {crash} wait'
+    script = f'if [ "$OMPI_COMM_WORLD_RANK" = 1 ]; then sleep 1; kill -9 $$; fi; exec {crash} wait'
     died = mpirun(tmp_path, "--oversubscribe", "-np", "2", "bash", "-c", script)
     assert died.status == 137
     assert "exited on signal 9" in died.text
