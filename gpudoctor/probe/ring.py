@@ -32,7 +32,7 @@ FACTS = (
         "probe.ring.bus_bandwidth_bytes_per_second",
         FactType.NUMBER,
         "what each link carried in the largest all-reduce, by the slowest rank",
-        unit="bytes_per_second",
+        unit="bytes per second",
     ),
     FactSpec("probe.ring.phase", FactType.TEXT, "where a ring that did not pass came to a stop, such as all_reduce"),
     FactSpec("probe.ring.failed_ranks", FactType.INTEGER_LIST, "the ranks that stood in the way of the others"),

@@ -45,7 +45,7 @@ FACTS = (
         PREFIX + "bus_bandwidth_bytes_per_second",
         FactType.NUMBER,
         "what each link carried in an all-reduce, by the slowest rank",
-        unit="bytes_per_second",
+        unit="bytes per second",
     ),
     FactSpec(PREFIX + "transports", FactType.TEXT_LIST, "the transports that NCCL's log names"),
     FactSpec(PREFIX + "nccl_warnings", FactType.TEXT_LIST, "the warnings in NCCL's log", private=True),

@@ -24,7 +24,7 @@ FACTS = (
     FactSpec(PREFIX + "ranks", FactType.INTEGER, "how many processes took part, one for each GPU with NCCL"),
     FactSpec(PREFIX + "pairs", FactType.TEXT_LIST, "the pairs that were measured, in torch's order, as `0-1`"),
     FactSpec(
-        PREFIX + "bandwidths", _NUMBERS, "what each of these moves in each direction at once", unit="bytes_per_second"
+        PREFIX + "bandwidths", _NUMBERS, "what each of these moves in each direction at once", unit="bytes per second"
     ),
     FactSpec(PREFIX + "broken_pairs", FactType.TEXT_LIST, "pairs that hung, failed or gave wrong numbers, and how"),
     FactSpec(PREFIX + "pairs_left_out", FactType.TEXT_LIST, "pairs for which no time was left"),
@@ -35,7 +35,7 @@ FACTS = (
         PREFIX + "bus_bandwidths",
         _NUMBERS,
         "what each link carried at each size, by the slowest rank",
-        "bytes_per_second",
+        "bytes per second",
     ),
 )
 KEYS = tuple(spec.key for spec in FACTS)

@@ -18,6 +18,7 @@ WORDS = {
 }
 COMMON = ("outcome", "device", "said", "signal", "output")
 SAID_LIMIT = 400
+FIGURES_WIDTH = 62  # beside the names, on a terminal of 80 columns
 PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"))
 
 
@@ -62,12 +63,26 @@ def lines_of(name: str, title: str, facts: Facts, specs: Mapping[str, FactSpec])
     if said and how != "passed":
         yield f"{'':14} {visible(' '.join(said.split())[:SAID_LIMIT])}"
     figures = [
-        f"{key.split('.', 2)[2]} {figure_text(facts, key, specs)}"
+        f"{words_of(key)} {figure_text(facts, key, specs)}"
         for key in sorted(specs)
         if key.startswith(f"probe.{name}.") and key.split(".", 2)[2] not in COMMON and facts.known(key) is not None
     ]
-    if figures:
-        yield f"{'':14} {visible('; '.join(figures))}"
+    line = ""
+    for figure in map(visible, figures):
+        if line and len(line) + len(figure) > FIGURES_WIDTH:
+            yield f"{'':14} {line};"
+            line = ""
+        line += f"; {figure}" if line else figure
+    if line:
+        yield f"{'':14} {line}"
+
+
+def words_of(key: str) -> str:
+    """`to host` for `probe.copies.to_host_bytes_per_second`: the unit stands behind the figure."""
+    name = key.split(".", 2)[2]
+    for ending in ("_bytes_per_second", "_flops_per_second"):
+        name = name.removesuffix(ending)
+    return name.replace("_", " ")
 
 
 def figure_text(facts: Facts, key: str, specs: Mapping[str, FactSpec]) -> str:
@@ -82,7 +97,9 @@ def figure_text(facts: Facts, key: str, specs: Mapping[str, FactSpec]) -> str:
 def number_text(value: object, unit: str) -> str:
     """`1.2 Tflop/s`; other values as they are."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        short = {"bytes_per_second": "B/s", "bytes": "B", "flop/s": "flop/s"}.get(unit, unit)
+        if unit == "bytes":
+            return f"{value / 2**20:.3g} MiB" if value >= 2**20 else f"{value:.6g} B"
+        short = {"bytes per second": "B/s"}.get(unit, unit)
         for factor, prefix in PREFIXES:
             if short in ("B/s", "flop/s") and value >= factor:
                 return f"{value / factor:.3g} {prefix}{short}"
