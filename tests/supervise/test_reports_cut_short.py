@@ -94,11 +94,12 @@ def test_killed_in_the_middle_of_writing_it_leaves_a_hidden_name_at_most(tmp_pat
     source, library, reports = tmp_path / "stall.c", tmp_path / "stall.so", tmp_path / "reports"
     source.write_text(STALL)
     subprocess.run([*needed("gcc"), "-shared", "-fPIC", "-o", str(library), str(source), "-ldl"], check=True)
-    reports.mkdir()
+    temporary = tmp_path / "temporary"
+    reports.mkdir(), temporary.mkdir()
     with subprocess.Popen(
         [str(COMMAND), "run", "--report-dir", str(reports), "--", "sh", "-c", "exit 3"],
         stderr=subprocess.DEVNULL,
-        env=environment({"LD_PRELOAD": str(library)}),
+        env=environment({"LD_PRELOAD": str(library), "TMPDIR": str(temporary)}),
         start_new_session=True,
     ) as process:
         try:
@@ -106,7 +107,8 @@ def test_killed_in_the_middle_of_writing_it_leaves_a_hidden_name_at_most(tmp_pat
         finally:
             os.killpg(process.pid, signal.SIGKILL)
     (left,) = reports.iterdir()
-    assert left.name.startswith(".gpudoctor-crash-")
+    assert left.match(".gpudoctor-crash-*.part")
     with pytest.raises(json.JSONDecodeError):
         json.loads(left.read_text())
     assert not list(reports.glob("gpudoctor-crash-*"))
+    assert all(path.match("gpudoctor-run-*") for path in temporary.iterdir())
