@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import shlex
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -27,7 +29,8 @@ PATIENCE_SECONDS = 60.0
 class Tmux:
     """A tmux server of its own; each session is a terminal of 80 columns and 20 rows."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: str) -> None:
+        self.env = environment({"TMUX": None, "TMUX_TMPDIR": folder, "LC_ALL": "C.UTF-8"})
         self.call = [*needed("tmux"), "-u", "-L", f"gpudoctor-{uuid.uuid4().hex}", "-f", "/dev/null"]
 
     def do(self, *words: str) -> str:
@@ -36,7 +39,7 @@ class Tmux:
             check=True,
             capture_output=True,
             timeout=PATIENCE_SECONDS,
-            env=environment({"TMUX": None, "LC_ALL": "C.UTF-8"}),
+            env=self.env,
         )
         return done.stdout.decode()
 
@@ -52,16 +55,20 @@ class Tmux:
         return self.do("capture-pane", "-p", "-e", "-t", name) + cursor
 
     def end(self) -> None:
-        subprocess.run([*self.call, "kill-server"], capture_output=True, timeout=PATIENCE_SECONDS, check=False)
+        words = [*self.call, "kill-server"]
+        subprocess.run(words, capture_output=True, timeout=PATIENCE_SECONDS, check=False, env=self.env)
 
 
 @pytest.fixture
 def tmux() -> Iterator[Tmux]:
     if importlib.util.find_spec("_curses") is None:
         lacking("this Python has no curses")
-    server = Tmux()
+    # The path of a socket must be short, and tmux leaves its socket behind.
+    folder = tempfile.mkdtemp(prefix="tmux-")
+    server = Tmux(folder)
     yield server
     server.end()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def become_equal(tmux: Tmux, marker: str) -> str:
