@@ -212,7 +212,7 @@ def deaths() -> Iterator[Case]:
 def _lacking(function: str) -> str:
     if is_cuda(function):
         return f"undefined symbol: {function}"
-    return f"{stem(function)}: NVML error 13, Function Not Found"
+    return f"{stem(function)}{AND_THEN}: NVML error 13, Function Not Found"
 
 
 def _groups(names: tuple[str, ...], size: int) -> list[tuple[str, ...]]:
