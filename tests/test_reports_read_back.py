@@ -64,3 +64,17 @@ def check_read_back(first: Ended, folder: Path, written: tuple[str, ...]) -> Non
 @pytest.mark.parametrize("written", [("--json", "--no-redact"), ("--json",)], ids=["as-it-is", "redacted"])
 def test_of_this_machine(written: tuple[str, ...], tmp_path: Path) -> None:
     check_read_back(gpudoctor("check", *written), tmp_path, written)
+
+
+def test_of_an_earlier_gpudoctor_that_knew_fewer_facts() -> None:
+    """Written before there were probes and many of today's facts: what it found is found again, and nothing more."""
+    kept = HERE / "data" / "reports" / "before-probes.json"
+    first = json.loads(kept.read_text(encoding="utf-8"))
+    again = json.loads(to_json(of_document(CheckSettings(source=str(kept))).diagnosis, redact=False))
+
+    def failed(document: dict[str, Any]) -> set[tuple[str, str, str]]:
+        return {(one["check"], one["cause"], one["severity"]) for one in document["findings"] if one["kind"] == "fail"}
+
+    assert failed(again) == failed(first)
+    assert again["summary"]["primary"] == first["summary"]["primary"] == "driver.too_old_for_cuda"
+    assert set(first["facts"]) - set(again["facts"]) == set()
