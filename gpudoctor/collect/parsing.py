@@ -9,7 +9,7 @@ from gpudoctor.collect.base import attempt
 from gpudoctor.host.base import Host, HostError
 from gpudoctor.model.fact import Fact, Reason, Unknown, Value
 
-_UNSHOWABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_UNSHOWABLE = "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]"  # compiled when first met: most runs meet none
 _WHOLE_NUMBER = re.compile(r"-?\d{1,20}")
 
 NOT_SET = Unknown(Reason.NOT_APPLICABLE, "not set")
@@ -17,7 +17,9 @@ NOT_SET = Unknown(Reason.NOT_APPLICABLE, "not set")
 
 def printable(text: str, limit: int = 2000) -> str:
     """The text with everything that could harm a terminal or a JSON file written as an escape, cut to `limit`."""
-    return _UNSHOWABLE.sub(_escape, text[:limit])
+    text = text[:limit]
+    # Most texts are plain, and those of a kernel's log come by the thousand.
+    return text if text.isprintable() else re.sub(_UNSHOWABLE, _escape, text)
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -10,7 +10,7 @@ import re
 import unicodedata
 
 # C0 but for tab and newline, DEL, C1, the marks that reorder or hide text, line separators, lone surrogates.
-_UNSAFE = re.compile(
+_UNSAFE = (  # compiled when first met: most runs meet none
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
 _PARAGRAPHS = re.compile(r"\n[ \t]*(?:\n[ \t]*)+")
@@ -20,7 +20,9 @@ _TAB = "    "
 def visible(text: str) -> str:
     """The text with every character that could steer a terminal written out (`\\x1b`); newlines stay."""
     text = text.replace("\r\n", "\n").replace("\t", _TAB)
-    return _UNSAFE.sub(_written_out, text)
+    if text.replace("\n", "").isprintable():
+        return text
+    return re.sub(_UNSAFE, _written_out, text)
 
 
 def one_line(text: str) -> str:
