@@ -30,6 +30,7 @@ from gpudoctor.model.signature import Role
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from gpudoctor.host.base import Host
     from gpudoctor.intake.scan import Triggers
 
 NO_FAILURE = "benign.no_failure"
@@ -44,8 +45,10 @@ LOCAL_COLLECTORS = {
     "cgroup": "the counters of this container's control group",
     "shm": "/dev/shm",
     "core_files": "core files",
-    "kernel_log": "the kernel's log, where it may be read",
 }
+KERNEL_LOG = "kernel_log", "the kernel's log, where it may be read"
+# One of these is there where the driver is that could have written an Xid.
+DRIVER_TRACES = ("/proc/driver/nvidia", "/dev/nvidiactl", "/dev/nvidia0")
 # What is taken from the kernel's log, by the words of the lines that count; each kill brings a page of others.
 KERNEL_LINES = {"kernel_log.oom_lines": "ut of memory: Kill", "kernel_log.xid_lines": "Xid"}
 MOST_LINES = 3
@@ -294,8 +297,24 @@ def local_traces() -> tuple[Facts, tuple[str, ...]]:
     from gpudoctor.host.local import LocalHost
 
     with LocalHost(LOCAL_SECONDS) as host:
-        facts, _runs = run_collectors(host, chosen=collectors_named(*LOCAL_COLLECTORS))
-    return Facts(facts), tuple(LOCAL_COLLECTORS.values())
+        found, _runs = run_collectors(host, chosen=collectors_named(*LOCAL_COLLECTORS))
+        facts, looked_at = Facts(found), tuple(LOCAL_COLLECTORS.values())
+        # The log is long, and of it only kills that our own group has counted and the driver's errors count.
+        if facts.number("cgroup.oom_kill_count") or any(is_there(host, path) for path in DRIVER_TRACES):
+            found, _runs = run_collectors(host, chosen=collectors_named(KERNEL_LOG[0]))
+            return facts.merged(found), (*looked_at, KERNEL_LOG[1])
+    return facts, looked_at
+
+
+def is_there(host: Host, path: str) -> bool:
+    """Whether a path can be seen."""
+    from gpudoctor.host.base import HostError
+
+    try:
+        host.stat(path)
+    except HostError:
+        return False
+    return True
 
 
 def machine_specs() -> dict[str, FactSpec]:
