@@ -30,7 +30,6 @@ from gpudoctor.model.signature import Role
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from gpudoctor.host.base import Host
     from gpudoctor.intake.scan import Triggers
 
 NO_FAILURE = "benign.no_failure"
@@ -294,27 +293,17 @@ def _unused(documents: Sequence[Document], matches: Sequence[Match]) -> tuple[st
 def local_traces() -> tuple[Facts, tuple[str, ...]]:
     """What the crash left on this machine: facts, and the collectors that looked, in words."""
     from gpudoctor.collect.registry import collectors_named, run_collectors
+    from gpudoctor.host.base import exists
     from gpudoctor.host.local import LocalHost
 
     with LocalHost(LOCAL_SECONDS) as host:
         found, _runs = run_collectors(host, chosen=collectors_named(*LOCAL_COLLECTORS))
         facts, looked_at = Facts(found), tuple(LOCAL_COLLECTORS.values())
         # The log is long, and of it only kills that our own group has counted and the driver's errors count.
-        if facts.number("cgroup.oom_kill_count") or any(is_there(host, path) for path in DRIVER_TRACES):
+        if facts.number("cgroup.oom_kill_count") or any(exists(host, path) for path in DRIVER_TRACES):
             found, _runs = run_collectors(host, chosen=collectors_named(KERNEL_LOG[0]))
             return facts.merged(found), (*looked_at, KERNEL_LOG[1])
     return facts, looked_at
-
-
-def is_there(host: Host, path: str) -> bool:
-    """Whether a path can be seen."""
-    from gpudoctor.host.base import HostError
-
-    try:
-        host.stat(path)
-    except HostError:
-        return False
-    return True
 
 
 def machine_specs() -> dict[str, FactSpec]:

@@ -12,6 +12,7 @@ import click
 
 from gpudoctor.cli.exit_codes import Exit
 from gpudoctor.cli.options import (
+    DEFAULT_SECONDS,
     color_option,
     json_option,
     output_option,
@@ -20,7 +21,7 @@ from gpudoctor.cli.options import (
     rules_option,
     timeout_option,
 )
-from gpudoctor.cli.output import colour_wanted, columns, output_stream
+from gpudoctor.cli.output import colour_wanted, columns, for_readers, output_stream
 from gpudoctor.cli.progress import progress_line
 from gpudoctor.diagnose import CheckSettings, Result, diagnose
 from gpudoctor.explain import known_specs
@@ -31,7 +32,6 @@ from gpudoctor.model.record import record
 from gpudoctor.model.rule import Severity
 
 MAXIMUM_REPORT_BYTES = 64 << 20
-DEFAULT_SECONDS = {"none": 60.0, "quick": 60.0, "full": 300.0}
 
 
 @record
@@ -173,11 +173,7 @@ def exit_code(diagnosis: Diagnosis, fail_on: str) -> Exit:
 def write_report(result: Result, options: CheckOptions, code: Exit, out: TextIO) -> None:
     """Print in the format that was asked for; shareable formats are redacted unless told otherwise."""
     shared = options.as_json or options.as_markdown
-    diagnosis = result.diagnosis
-    if options.redact if options.redact is not None else shared:
-        from gpudoctor.report.redact import redact_diagnosis
-
-        diagnosis = redact_diagnosis(diagnosis, result.specs)
+    diagnosis = for_readers(result.diagnosis, result.specs, options.redact, shared)
     if options.as_json:
         from gpudoctor.report.json_v1 import diagnosis_text
 

@@ -11,7 +11,7 @@ import click
 from gpudoctor.cli.check import of_document
 from gpudoctor.cli.exit_codes import Exit
 from gpudoctor.cli.options import json_option, output_option, python_option, redact_option, rules_option, timeout_option
-from gpudoctor.cli.output import output_stream
+from gpudoctor.cli.output import for_readers, output_stream
 from gpudoctor.cli.progress import progress_line
 from gpudoctor.compare import LIKELY, POSSIBLE, compare
 from gpudoctor.diagnose import CheckSettings, Progress, Result, diagnose
@@ -47,12 +47,8 @@ def command(**given: Any) -> int:
     with progress_line(quiet=given["as_json"]) as progress:
         results = [_examined(side, given, progress) for side in sides]
     tables = Catalogue(find_rules(tuple(Path(folder) for folder in given["rules"]))).tables
-    diagnoses = [result.diagnosis for result in results]
     specs = {**results[0].specs, **results[1].specs}
-    if given["redact"] if given["redact"] is not None else given["as_json"]:
-        from gpudoctor.report.redact import redact_diagnosis
-
-        diagnoses = [redact_diagnosis(diagnosis, specs) for diagnosis in diagnoses]
+    diagnoses = [for_readers(one.diagnosis, specs, given["redact"], shared=given["as_json"]) for one in results]
     names = [THIS_MACHINE if side == HERE else "standard input" if side == "-" else Path(side).name for side in sides]
     comparison = compare(names[0], diagnoses[0], names[1], diagnoses[1], tables)
     with output_stream(given["output"]) as out:

@@ -11,6 +11,7 @@ rules_option = click.option(
     type=click.Path(exists=True, file_okay=False, path_type=str),
     help="A folder of further rules (repeatable).",
 )
+DEFAULT_SECONDS = {"none": 60.0, "quick": 60.0, "full": 300.0}  # of a whole run, by the level of its probes
 timeout_option = click.option(
     "--timeout",
     type=click.FloatRange(min=1, max=86_400),

@@ -10,12 +10,16 @@ import io
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from typing import TextIO
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, TextIO
 
 from gpudoctor._version import VERSION
 from gpudoctor.cli.exit_codes import Exit
 from gpudoctor.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from gpudoctor.model.diagnosis import Diagnosis
+    from gpudoctor.model.fact import FactSpec
 
 ERROR_KINDS = {
     Exit.USAGE: "usage",
@@ -74,6 +78,15 @@ def output_stream(path: str | None) -> Iterator[TextIO]:
         write_out(buffer.getvalue())
         return
     write_file(path, buffer.getvalue())
+
+
+def for_readers(diagnosis: Diagnosis, specs: Mapping[str, FactSpec], redact: bool | None, shared: bool) -> Diagnosis:
+    """The diagnosis without names, addresses and secrets, where that was asked for or the format is to be shared."""
+    if not (redact if redact is not None else shared):
+        return diagnosis
+    from gpudoctor.report.redact import redact_diagnosis
+
+    return redact_diagnosis(diagnosis, specs)
 
 
 def write_file(path: str, text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -11,6 +12,7 @@ import click
 
 from gpudoctor.cli.exit_codes import Exit
 from gpudoctor.cli.options import (
+    DEFAULT_SECONDS,
     json_option,
     output_option,
     python_option,
@@ -18,7 +20,7 @@ from gpudoctor.cli.options import (
     rules_option,
     timeout_option,
 )
-from gpudoctor.cli.output import output_stream
+from gpudoctor.cli.output import columns, for_readers, output_stream
 from gpudoctor.cli.progress import progress_line
 from gpudoctor.diagnose import CheckSettings, Result, prove
 from gpudoctor.model.errors import UsageError
@@ -30,6 +32,7 @@ from gpudoctor.probe.spec import ProbeSpec, all_probes, chosen
 
 DEVICE = re.compile(r"cpu|cuda(:\d{1,3})?")
 FACTS = "probe."
+WIDEST = 120
 
 
 @click.command("probe", short_help="Prove by doing.")
@@ -56,11 +59,11 @@ def command(**given: Any) -> int:
         if given["device"] and not DEVICE.fullmatch(given["device"]):
             raise UsageError(f"--device takes cpu, cuda or cuda:N, not {given['device']!r}.")
         probes = chosen(given["probes"], given["names"])
-        full = any(one.level == "full" for one in probes)
+        level = "full" if any(one.level == "full" for one in probes) else "quick"
         settings = CheckSettings(
             python=given["python"],
             probes=given["probes"],
-            timeout=given["timeout"] or (300.0 if full else 60.0),
+            timeout=given["timeout"] or DEFAULT_SECONDS[level],
             rules=tuple(Path(folder) for folder in given["rules"]),
         )
         with progress_line(quiet=given["as_json"]):
@@ -92,23 +95,19 @@ def exit_code(result: Result, probes: Sequence[ProbeSpec]) -> Exit:
 
 def write(result: Result, probes: Sequence[ProbeSpec], code: Exit, given: dict[str, Any], out: TextIO) -> None:
     """The JSON report, or a few lines for each probe and each finding."""
-    diagnosis = result.diagnosis
-    if given["redact"] if given["redact"] is not None else given["as_json"]:
-        from gpudoctor.report.redact import redact_diagnosis
-
-        diagnosis = redact_diagnosis(diagnosis, result.specs)
+    diagnosis = for_readers(result.diagnosis, result.specs, given["redact"], shared=given["as_json"])
     if given["as_json"]:
         from gpudoctor.report.json_v1 import diagnosis_text
 
         out.write(diagnosis_text(diagnosis, int(code)))
         return
-    from gpudoctor.report.probes import lines_of
+    from gpudoctor.report.probes import finding_lines, lines_of
 
+    to_terminal = sys.stdout if given["output"] in (None, "-") else None
+    width = min(columns(to_terminal), WIDEST)
     for one in probes:
         for line in lines_of(one.name, one.title, diagnosis.facts, result.specs):
             out.write(line + "\n")
     for finding in diagnosis.findings:
         if finding.kind is Kind.FAIL:
-            out.write(f"\n{finding.severity.value}: {finding.title} ({finding.cause})\n  {finding.message}\n")
-            for remedy in finding.remedies[:2]:
-                out.write(f"  - {remedy.text}\n" + (f"    {remedy.command}\n" if remedy.command else ""))
+            out.write("\n" + "\n".join(finding_lines(finding, width)) + "\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,14 @@ import click
 from gpudoctor.across import RingResult, RingSettings, run_ring
 from gpudoctor.cli.exit_codes import Exit
 from gpudoctor.cli.options import json_option, output_option, python_option, redact_option, rules_option
-from gpudoctor.cli.output import output_stream
+from gpudoctor.cli.output import columns, for_readers, output_stream
 from gpudoctor.model.finding import Kind
 from gpudoctor.model.rule import Severity
 from gpudoctor.probe.launch import Given
 
 # A launcher that sees one rank leave with an error ends all others at once; rank 0 needs this long to print.
 LET_RANK_0_SPEAK_S = 2.0
+WIDEST = 120
 
 
 @click.command("ring", short_help="Run the ring of a job across machines.")
@@ -90,15 +92,12 @@ def exit_code(result: RingResult) -> Exit:
 
 def document(result: RingResult, given: dict[str, Any], code: Exit) -> str:
     """The report in the format that was asked for; JSON is redacted unless told otherwise."""
-    diagnosis = result.diagnosis
-    if given["redact"] if given["redact"] is not None else given["as_json"]:
-        from gpudoctor.report.redact import redact_diagnosis
-
-        diagnosis = redact_diagnosis(diagnosis, result.specs)
+    diagnosis = for_readers(result.diagnosis, result.specs, given["redact"], shared=given["as_json"])
     if given["as_json"]:
         from gpudoctor.report.json_v1 import diagnosis_text
 
         return diagnosis_text(diagnosis, int(code))
     from gpudoctor.report.ring_text import ring_text
 
-    return ring_text(diagnosis, verbose=given["verbose"])
+    to_terminal = sys.stdout if given["output"] in (None, "-") else None
+    return ring_text(diagnosis, width=min(columns(to_terminal), WIDEST), verbose=given["verbose"])

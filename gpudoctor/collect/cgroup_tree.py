@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from gpudoctor.collect.mountinfo import Mount, read_mounts
 from gpudoctor.collect.parsing import read_clean
-from gpudoctor.host.base import Host, HostError
+from gpudoctor.host.base import Host, HostError, exists
 from gpudoctor.model.fact import Reason
 
 _MAXIMUM_DEPTH = 24
@@ -99,20 +99,12 @@ def _below(path: str, root: str) -> str | None:
 def _group(host: Host, version: int, mount: Mount, path: str) -> Group:
     below = _below(path, mount.root) or ""
     own = posixpath.normpath(posixpath.join(mount.point, below))
-    if not (own == mount.point or own.startswith(mount.point + "/")) or not _is_there(host, own):
+    if not (own == mount.point or own.startswith(mount.point + "/")) or not exists(host, own):
         own = mount.point
     folders = [own]
     while folders[-1] != mount.point and len(folders) < _MAXIMUM_DEPTH:
         folders.append(posixpath.dirname(folders[-1]))
     return Group(version, tuple(folders), path)
-
-
-def _is_there(host: Host, folder: str) -> bool:
-    try:
-        host.stat(folder)
-    except HostError:
-        return False
-    return True
 
 
 def _has_controller(host: Host, group: Group, controller: str) -> bool:

@@ -31,6 +31,15 @@ class HostError(Exception):
         return Unknown(self.reason, self.detail)
 
 
+def exists(host: Host, path: str) -> bool:
+    """Whether a path can be seen, whatever it is."""
+    try:
+        host.stat(path)
+    except HostError:
+        return False
+    return True
+
+
 @record
 class FileInfo:
     """What stat tells. `kind` is `file`, `directory`, `link`, `char`, `block`, `socket`, `fifo`; sizes in bytes.

@@ -44,11 +44,6 @@ def machine_code(capabilities: Iterable[Version]) -> tuple[Target, ...]:
     return tuple(Target((item.major, item.minor)) for item in capabilities)
 
 
-def portable_code(capabilities: Iterable[Version]) -> tuple[Target, ...]:
-    """PTX targets from a table's list of capabilities."""
-    return tuple(Target((item.major, item.minor), is_ptx=True) for item in capabilities)
-
-
 def runs_on(target: Target, capability: Version) -> Truth:
     """Whether one target runs on a GPU of this compute capability."""
     device = (capability.major, capability.minor)

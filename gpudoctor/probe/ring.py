@@ -15,7 +15,13 @@ from gpudoctor.probe.spec import ProbeSpec, step_in
 
 STEP = "ring"
 PROBE = ProbeSpec(
-    STEP, level="quick", title="ring of ranks through torch.distributed", limit_s=45.0, group=STEP, order=90
+    STEP,
+    level="quick",
+    title="ring of ranks through torch.distributed",
+    limit_s=45.0,
+    group=STEP,
+    order=90,
+    judged_alone=True,
 )
 FACTS = (
     *PROBE.common_facts(),

@@ -15,7 +15,13 @@ STEP = "ring_edges"
 PREFIX = "probe.ring_edges."
 _NUMBERS = FactType.NUMBER_LIST
 PROBE = ProbeSpec(
-    STEP, level="full", title="the ring pair by pair and size by size", limit_s=210.0, group=STEP, order=90
+    STEP,
+    level="full",
+    title="the ring pair by pair and size by size",
+    limit_s=210.0,
+    group=STEP,
+    order=90,
+    judged_alone=True,
 )
 FACTS = (
     *PROBE.common_facts(),

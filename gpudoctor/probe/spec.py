@@ -32,6 +32,8 @@ class ProbeSpec:
     `level`: `quick`, or `full` for what runs only when asked. `title`: a few words for a report. `limit_s`: seconds
     after which its child is ended. Probes of one `group` share a child, and with it a CUDA context, as long as they
     pass; an empty one is the level's. `order` sorts within a level. `options` reach the script as `bench.options`.
+    A `judged_alone` probe has checks of its own for each of its ends; the others share those over `probe.failed`
+    and the like.
     """
 
     name: str
@@ -41,12 +43,15 @@ class ProbeSpec:
     group: str = ""
     order: int = 50
     libraries: bool = False
+    judged_alone: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def common_facts(self) -> tuple[FactSpec, ...]:
         """The facts that every probe has."""
         key = f"probe.{self.name}"
+        shared = FactSpec(f"{key}.level", FactType.TEXT, "quick or full: which of the shared checks judge how it ended")
         return (
+            *(() if self.judged_alone else (shared,)),
             FactSpec(f"{key}.outcome", FactType.TEXT, f"how it ended: {', '.join(OUTCOMES)}"),
             FactSpec(f"{key}.device", FactType.TEXT, "the device that it ran on: cpu, or one such as cuda:0"),
             FactSpec(f"{key}.said", FactType.TEXT, "the error or the reason that it gave, word for word", private=True),
@@ -127,6 +132,8 @@ def facts_of_probe(
     line = answers.said(end, probe.name) if how != "not_requested" else {}
     key = f"probe.{probe.name}"
     missing = why_no_figure(probe, end, how, line)
+    if not probe.judged_alone:
+        yield Fact(f"{key}.level", probe.level)
     yield Fact(f"{key}.outcome", how)
     yield Fact(f"{key}.device", answers.known_or(answers.text(line.get("device")), missing))
     yield Fact(

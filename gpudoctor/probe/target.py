@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gpudoctor.host.base import Host, HostError
+from gpudoctor.host.base import Host, HostError, exists
 from gpudoctor.model.errors import ExaminationError
 from gpudoctor.model.record import record
 
@@ -69,7 +69,7 @@ def _own(host: Host) -> tuple[str, str]:
 
 
 def _given(host: Host, env: Mapping[str, str], python: str) -> str:
-    if "/" not in python and not _is_there(host, python):
+    if "/" not in python and not exists(host, python):
         found = _on_path(host, env, python)
         if found:
             return found
@@ -88,14 +88,6 @@ def _given(host: Host, env: Mapping[str, str], python: str) -> str:
     if info.kind != "file" or not info.mode & 0o111:
         raise ExaminationError(f"{python} is not a program that can be run. Give the path of a Python interpreter.")
     return python if python.startswith("/") else f"./{python}"
-
-
-def _is_there(host: Host, path: str) -> bool:
-    try:
-        host.stat(path)
-    except HostError:
-        return False
-    return True
 
 
 def _is_program(host: Host, path: str) -> bool:
@@ -125,4 +117,4 @@ def _on_path(host: Host, env: Mapping[str, str], name: str) -> str:
 def _is_tool_environment(host: Host, prefix: str) -> bool:
     if any(folder in f"{prefix}/" for folder in TOOL_FOLDERS):
         return True
-    return any(_is_there(host, f"{prefix}/{name}") for name in TOOL_RECEIPTS)
+    return any(exists(host, f"{prefix}/{name}") for name in TOOL_RECEIPTS)

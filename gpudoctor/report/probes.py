@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Mapping
 
 from gpudoctor.model.fact import Facts, FactSpec, Unknown
-from gpudoctor.report.plain import visible
+from gpudoctor.model.finding import Finding
+from gpudoctor.report.plain import one_line, visible
 
 WORDS = {
     "passed": "passed",
@@ -16,7 +18,8 @@ WORDS = {
     "not_applicable": "does not apply",
     "not_requested": "not asked for",
 }
-COMMON = ("outcome", "device", "said", "signal", "output")
+NOTHING = (None, (), "none")
+COMMON = ("level", "outcome", "device", "said", "signal", "output")
 SAID_LIMIT = 400
 FIGURES_WIDTH = 62  # beside the names, on a terminal of 80 columns
 PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"))
@@ -65,7 +68,7 @@ def lines_of(name: str, title: str, facts: Facts, specs: Mapping[str, FactSpec])
     figures = [
         f"{words_of(key)} {figure_text(facts, key, specs)}"
         for key in sorted(specs)
-        if key.startswith(f"probe.{name}.") and key.split(".", 2)[2] not in COMMON and facts.known(key) is not None
+        if key.startswith(f"probe.{name}.") and key.split(".", 2)[2] not in COMMON and facts.known(key) not in NOTHING
     ]
     line = ""
     for figure in map(visible, figures):
@@ -105,3 +108,14 @@ def number_text(value: object, unit: str) -> str:
                 return f"{value / factor:.3g} {prefix}{short}"
         return f"{value:.3g} {short}".rstrip()
     return str(value)
+
+
+def finding_lines(finding: Finding, width: int) -> list[str]:
+    """One finding with its remedies; commands stand alone and whole, so that they can be copied."""
+    said = f"{finding.severity.value.capitalize()}: {one_line(finding.message)} [{finding.cause}]"
+    lines = textwrap.wrap(said, width, break_long_words=False, break_on_hyphens=False)
+    for remedy in finding.remedies:
+        text = f"- {one_line(remedy.text)}"
+        lines += textwrap.wrap(text, width, initial_indent="  ", subsequent_indent="    ", break_long_words=False)
+        lines += [f"      {row}" for row in visible(remedy.command).strip().splitlines()]
+    return lines

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import textwrap
-
 from gpudoctor.model.diagnosis import Diagnosis
 from gpudoctor.model.fact import Facts, Unknown
-from gpudoctor.model.finding import Finding, Kind
+from gpudoctor.model.finding import Kind
+from gpudoctor.report.plain import visible
+from gpudoctor.report.probes import finding_lines
 
 PREFIX = "probe.ring_across."
-WIDTH = 118
 OUTPUT_LINES = 12
 GIGA = 1e9
 
 
-def ring_text(diagnosis: Diagnosis, verbose: bool = False) -> str:
+def ring_text(diagnosis: Diagnosis, width: int = 100, verbose: bool = False) -> str:
     """The whole text, ending in a line break."""
     facts = diagnosis.facts
     failing = [finding for finding in diagnosis.findings if finding.kind is Kind.FAIL]
@@ -33,8 +32,8 @@ def ring_text(diagnosis: Diagnosis, verbose: bool = False) -> str:
     if output and (failing or verbose):
         lines += ["", "What that rank printed last:", *(f"  {row}" for row in output.splitlines()[-OUTPUT_LINES:])]
     for finding in failing:
-        lines += ["", *finding_lines(finding)]
-    return "\n".join(lines) + "\n"
+        lines += ["", *finding_lines(finding, width)]
+    return visible("\n".join(lines)) + "\n"  # hosts and ranks say what they like
 
 
 def headline(facts: Facts) -> str:
@@ -49,16 +48,6 @@ def headline(facts: Facts) -> str:
         fast = f"; each link carried {speed / GIGA:.2f} GB/s" if isinstance(speed, (int, float)) else ""
         return f"{ring} passed: {value(facts, 'how_it_ended')}{fast}."
     return f"{ring} did not pass: {value(facts, 'how_it_ended')}."
-
-
-def finding_lines(finding: Finding) -> list[str]:
-    """One finding with its remedies; commands stand alone, so that they can be copied."""
-    said = f"{finding.severity.value.capitalize()}: {finding.message} [{finding.cause}]"
-    lines = textwrap.wrap(said, WIDTH, break_long_words=False, break_on_hyphens=False)
-    for remedy in finding.remedies:
-        lines += textwrap.wrap(f"- {remedy.text}", WIDTH, initial_indent="  ", subsequent_indent="    ")
-        lines += [f"      {row}" for row in remedy.command.strip().splitlines()]
-    return lines
 
 
 def value(facts: Facts, key: str) -> str:

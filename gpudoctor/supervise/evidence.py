@@ -23,7 +23,7 @@ from gpudoctor.model.exit_status import ExitStatus
 from gpudoctor.model.explanation import Explained
 from gpudoctor.model.fact import Fact
 from gpudoctor.supervise.record import Record
-from gpudoctor.supervise.ring import Ring
+from gpudoctor.supervise.ring_buffer import RingBuffer
 
 # The inode of the first pid namespace: only there are the kernel's process ids ours.
 FIRST_PIDS = "pid:[4026531836]"
@@ -77,7 +77,7 @@ def documents(record: Record, triggers: Triggers) -> Iterable[Document]:
             yield from read_evidence([path], triggers)
 
 
-def _output(name: str, ring: Ring, triggers: Triggers) -> Document:
+def _output(name: str, ring: RingBuffer, triggers: Triggers) -> Document:
     gap = ring.left_out
     if gap <= 0:
         scanned = scan([bytes(ring.head) + ring.tail], triggers)

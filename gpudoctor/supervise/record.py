@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from gpudoctor.supervise.libc import Arrived
 from gpudoctor.supervise.options import RunSettings
-from gpudoctor.supervise.ring import Ring
+from gpudoctor.supervise.ring_buffer import RingBuffer
 from gpudoctor.supervise.surroundings import Surroundings
 
 
@@ -38,7 +38,7 @@ class Record(NamedTuple):
     peak_tree_bytes: int | None
     peak_group_bytes: int | None
     peak_shm_bytes: int | None
-    outputs: list[tuple[str, Ring]]
+    outputs: list[tuple[str, RingBuffer]]
     unread: list[str]
     log: str
     log_refusal: str

@@ -16,7 +16,7 @@ import termios
 from typing import NamedTuple
 
 from gpudoctor.supervise.launch import Streams
-from gpudoctor.supervise.ring import HEAD_BYTES, PIECE_BYTES, TAIL_BYTES, Ring
+from gpudoctor.supervise.ring_buffer import HEAD_BYTES, PIECE_BYTES, TAIL_BYTES, RingBuffer
 
 PIPE_BYTES = 1 << 20
 # What may always be written to a pipe that has room for anything at all.
@@ -28,7 +28,7 @@ GONE = (errno.EPIPE, errno.ECONNRESET, errno.EIO, errno.EBADF, errno.ENXIO)
 class Channel:
     """One way from the command to whoever reads us, with what passed. Nothing is read before what was read is gone."""
 
-    def __init__(self, name: str, source: int, sink: int, ring: Ring) -> None:
+    def __init__(self, name: str, source: int, sink: int, ring: RingBuffer) -> None:
         self.name, self.source, self.ring = name, source, ring
         os.set_blocking(source, False)
         self.place = sink
@@ -166,7 +166,7 @@ def plan(closed: set[int]) -> Plan:
                     terminal, keeper = ours, theirs
                 _like(theirs, place, raw=not full)
                 made.windows.append(ours)
-                made.channels.append(Channel(name, ours, place, Ring()))
+                made.channels.append(Channel(name, ours, place, RingBuffer()))
                 places[place] = theirs
             elif _is_watched_file(place):
                 if place == 1 or not twin:
@@ -176,7 +176,7 @@ def plan(closed: set[int]) -> Plan:
                 made.to_close.append(theirs)
                 with contextlib.suppress(OSError):
                     fcntl.fcntl(ours, 1031, PIPE_BYTES)  # F_SETPIPE_SZ
-                made.channels.append(Channel(name, ours, place, Ring()))
+                made.channels.append(Channel(name, ours, place, RingBuffer()))
                 places[place] = theirs
     streams = Streams((places[0], places[1], places[2]), keeper)
     return made._replace(streams=streams, terminal=terminal)
@@ -196,9 +196,9 @@ def _beginning(place: int) -> int:
     return os.fstat(place).st_size if appends else os.lseek(place, 0, os.SEEK_CUR)
 
 
-def read_back(place: int, beginning: int) -> Ring:
+def read_back(place: int, beginning: int) -> RingBuffer:
     """What the command wrote to a file that it was given, as a ring; OSError where we may not read it."""
-    ring = Ring()
+    ring = RingBuffer()
     opened = os.open(f"/proc/self/fd/{place}", os.O_RDONLY | os.O_CLOEXEC)
     try:
         end = os.fstat(opened).st_size

@@ -15,7 +15,7 @@ from gpudoctor.model.child import ChildEnd
 from gpudoctor.probe import zygote
 from gpudoctor.probe.answers import said, why_step_failed
 
-PROBE = "def run(torch, options, emit):\n    "
+PROBE = "def run(torch, options, emit, load):\n    "
 GOOD = PROBE + "emit({'seen': options.get('value', 1)})\n"
 
 

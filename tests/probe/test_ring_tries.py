@@ -12,7 +12,8 @@ import pytest
 import gpudoctor.probe
 from scripts_alone import load
 
-step = load(Path(gpudoctor.probe.__file__).parent / "scripts" / "step_ring.py")
+SCRIPTS = Path(gpudoctor.probe.__file__).parent / "scripts"
+step = load(SCRIPTS / "step_ring.py")
 HUNG = {"outcome": "timed_out", "phase": "connect", "ranks": 4, "failed_ranks": []}
 Passes = Callable[[Mapping[str, Any]], bool]
 
@@ -28,7 +29,9 @@ def reason_for(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]
     ) -> dict[str, Any]:
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
-        rings = step.Rings(None, {"backend": backend, "ranks": 4}, {"seconds": seconds})
+        rings = step.Rings(
+            None, {"backend": backend, "ranks": 4}, {"seconds": seconds}, lambda name: load(SCRIPTS / name)
+        )
         monkeypatch.setattr(rings, "attempt", lambda changed: {"outcome": "passed" if passes(changed) else "timed_out"})
         found: dict[str, Any] = rings.reason_for(first)
         return found

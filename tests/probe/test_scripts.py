@@ -46,7 +46,7 @@ STEPS = [path for path in SCRIPTS if path.name.startswith("step_")]
 @pytest.mark.parametrize("path", STEPS, ids=lambda path: path.name)
 def test_steps_are_callable_by_the_harness(path: Path) -> None:
     functions = {node.name: node for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef)}
-    wanted = {"run": ["torch", "options", "emit"], "probe": ["bench"]}
+    wanted = {"run": ["torch", "options", "emit", "load"], "probe": ["bench"]}
     offered = [name for name in wanted if name in functions]
     assert len(offered) == 1
     assert [argument.arg for argument in functions[offered[0]].args.args] == wanted[offered[0]]

@@ -84,6 +84,7 @@ def test_a_recording_made_before_there_were_probes_was_not_asked() -> None:
     end = ChildEnd(End.EXITED, lines=(IMPORTED, {"step": "end"}))
     facts = {fact.key: fact.value for fact in facts_of_probe(PROBE, FACTS, end, PLAN)}
     assert facts.pop("probe.matmul.outcome") == "not_requested"
+    assert facts.pop("probe.matmul.level") == "quick"
     assert {value.reason for value in facts.values()} == {Reason.NOT_REQUESTED}  # type: ignore[union-attr]
 
 

@@ -50,6 +50,7 @@ def test_figures_have_units_and_fit_eighty_columns() -> None:
     assert "to host 25 GB/s" in whole
     assert "rates 1 Tflop/s, 2 Tflop/s, 3 Tflop/s" in whole
     assert max(map(len, shown)) <= 80
+    assert "rates" not in " ".join(lines(facts("passed", rates=())))
 
 
 def test_what_failed_says_so_and_what_it_said() -> None:

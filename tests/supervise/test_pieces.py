@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from command import COMMAND, gpudoctor, until
 from fake_driver import FakeDriver
-from gpudoctor.supervise import ring
+from gpudoctor.supervise import ring_buffer
 from gpudoctor.supervise.options import RunSettings, read_quickly
-from gpudoctor.supervise.ring import Ring
+from gpudoctor.supervise.ring_buffer import RingBuffer
 
 pytestmark = pytest.mark.slow
 
@@ -26,10 +26,10 @@ pytestmark = pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(0, 90), max_size=60))
 def test_a_ring_holds_both_ends(sizes: list[int]) -> None:
-    before = ring.HEAD_BYTES, ring.TAIL_BYTES, ring.PIECE_BYTES
-    ring.HEAD_BYTES, ring.TAIL_BYTES, ring.PIECE_BYTES = 10, 40, 16
+    before = ring_buffer.HEAD_BYTES, ring_buffer.TAIL_BYTES, ring_buffer.PIECE_BYTES
+    ring_buffer.HEAD_BYTES, ring_buffer.TAIL_BYTES, ring_buffer.PIECE_BYTES = 10, 40, 16
     try:
-        held, whole = Ring(), b""
+        held, whole = RingBuffer(), b""
         for number, size in enumerate(sizes):
             piece = bytes([number % 256]) * size
             held.add(piece)
@@ -39,7 +39,7 @@ def test_a_ring_holds_both_ends(sizes: list[int]) -> None:
         assert whole[10:].endswith(held.tail)
         assert len(held.tail) == min(len(whole[10:]), 40)
     finally:
-        ring.HEAD_BYTES, ring.TAIL_BYTES, ring.PIECE_BYTES = before
+        ring_buffer.HEAD_BYTES, ring_buffer.TAIL_BYTES, ring_buffer.PIECE_BYTES = before
 
 
 def test_a_command_line_is_read_without_click() -> None:

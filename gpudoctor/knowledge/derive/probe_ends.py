@@ -10,8 +10,6 @@ from collections.abc import Iterable
 from gpudoctor.knowledge.tables import Tables
 from gpudoctor.model.fact import Fact, Facts, FactSpec, FactType, Reason, Unknown
 
-QUICK = ("amp", "attention", "conv2d", "copies", "devices", "matmul", "peers")
-FULL = ("compile", "dataloader", "fingerprint", "sharding", "sustained")
 OF_THE_GPU = "cuda"
 FACTS = (
     FactSpec("probe.any_ran", FactType.BOOLEAN, "Whether any of the probes of single operations came to an end."),
@@ -24,33 +22,38 @@ FACTS = (
     ),
     FactSpec("probe.full_not_passed", FactType.TEXT_LIST, "Full probes that ended badly, and how.", private=True),
 )
-INPUTS = tuple(f"probe.{name}.{what}" for name in (*QUICK, *FULL) for what in ("outcome", "said", "signal", "device"))
+INPUTS = ()  # what probes say is observed, and which probes there are is theirs to tell
 ENDS = ("passed", "wrong_result", "failed", "crashed", "timed_out")
 SAID_LIMIT = 300
 
 
 def derive(facts: Facts, tables: Tables) -> Iterable[Fact]:
     """Lists of those that ended; where none came to an end, all are unknown for the reason of the first."""
-    ended = {name: how for name in (*QUICK, *FULL) if (how := facts.text(f"probe.{name}.outcome")) in ENDS}
+    levels = {name: level for name in probes_of(facts) if (level := facts.text(f"probe.{name}.level"))}
+    ended = {name: how for name in levels if (how := facts.text(f"probe.{name}.outcome")) in ENDS}
     if not ended:
-        why = facts["probe.matmul.outcome"]
-        none = why if isinstance(why, Unknown) else Unknown(Reason.NOT_REQUESTED, "no probe ran")
         yield Fact("probe.any_ran", False)
+        whys = (facts[f"probe.{name}.outcome"] for name in levels)
+        none = next((why for why in whys if isinstance(why, Unknown)), Unknown(Reason.NOT_REQUESTED, "no probe ran"))
         for spec in FACTS[1:]:
             yield Fact(spec.key, none)
         return
     yield Fact("probe.any_ran", True)
+    quick = [name for name in ended if levels[name] == "quick"]
     for how in ("crashed", "timed_out", "failed"):
-        found = tuple(told(facts, name, how) for name in QUICK if ended.get(name) == how)
-        yield Fact(f"probe.{how}", found)
+        yield Fact(f"probe.{how}", tuple(told(facts, name, how) for name in quick if ended[name] == how))
     wrong = [name for name, how in ended.items() if how == "wrong_result"]
     on_gpu = [name for name in wrong if (facts.text(f"probe.{name}.device") or "").startswith(OF_THE_GPU)]
     yield Fact("probe.wrong_on_gpu", tuple(told(facts, name, "wrong_result") for name in on_gpu))
     yield Fact("probe.wrong_on_cpu", tuple(told(facts, name, "wrong_result") for name in wrong if name not in on_gpu))
-    bad = ("failed", "crashed", "timed_out")
-    yield Fact(
-        "probe.full_not_passed", tuple(told(facts, name, ended[name]) for name in FULL if ended.get(name) in bad)
-    )
+    bad = [name for name in ended if levels[name] == "full" and ended[name] in ("failed", "crashed", "timed_out")]
+    yield Fact("probe.full_not_passed", tuple(told(facts, name, ended[name]) for name in bad))
+
+
+def probes_of(facts: Facts) -> list[str]:
+    """The names of the probes that share their checks, sorted."""
+    parts = (key.split(".") for key in facts if key.startswith("probe.") and key.endswith(".level"))
+    return sorted(part[1] for part in parts if len(part) == 3)
 
 
 def told(facts: Facts, name: str, how: str) -> str:

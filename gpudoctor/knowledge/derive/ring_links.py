@@ -7,7 +7,7 @@ Beyond that a pair is slow against the others of its kind: below half of their m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from gpudoctor.knowledge.tables import Tables
 from gpudoctor.model.fact import Element, Fact, Facts, FactSpec, FactType, Reason, Unknown, Value
@@ -51,6 +51,8 @@ def slow_pairs(facts: Facts, tables: Tables) -> Value | Unknown:
             return value
     if facts.text("probe.ring_edges.backend") != "nccl":
         return Unknown(Reason.NOT_APPLICABLE, "the ring ran over gloo, which uses no link between GPUs")
+    from statistics import median  # loads fractions and decimals, which no machine without such pairs needs
+
     moved: dict[str, float] = {}
     for name, bandwidth in zip(facts.elements(INPUTS[1]), facts.elements(INPUTS[2])):
         if isinstance(bandwidth, (int, float)):
@@ -61,8 +63,8 @@ def slow_pairs(facts: Facts, tables: Tables) -> Value | Unknown:
     for name, bandwidth in moved.items():
         floor, why = floor_of(name, joined[name], facts, tables, places)
         peers = [other for key, other in moved.items() if joined[key] == joined[name]]
-        if len(peers) >= LEAST_PEERS and middle_of(peers) * PEER_SHARE > floor:
-            floor, why = middle_of(peers) * PEER_SHARE, "half of what such pairs here move"
+        if len(peers) >= LEAST_PEERS and median(peers) * PEER_SHARE > floor:
+            floor, why = median(peers) * PEER_SHARE, "half of what such pairs here move"
         if bandwidth < floor:
             found.append(f"{name}: {bandwidth / GIGA:.1f} GB/s, less than {floor / GIGA:.1f} GB/s, {why}")
     return tuple(found)
@@ -125,10 +127,3 @@ def element(facts: Facts, key: str, place: int | None) -> int | None:
     values = facts.elements(key)
     value = values[place] if place is not None and place < len(values) else None
     return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def middle_of(numbers: Sequence[float]) -> float:
-    """The median of some numbers, without the module that loads fractions and decimals for it."""
-    ordered = sorted(numbers)
-    half = len(ordered) // 2
-    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2

@@ -75,7 +75,7 @@ class Child:
                 bench = load("bench.py").Bench(torch, options, lambda found: self.say(dict(found, step=name)), load)
                 bench.run(module.probe)
             else:
-                module.run(torch, options, lambda found: self.say(dict(found, step=name)))
+                module.run(torch, options, lambda found: self.say(dict(found, step=name)), load)
         except SystemExit as error:
             return {"step": name, "outcome": "exited", "status": error.code if isinstance(error.code, int) else 1}
         except BaseException as error:

@@ -1,8 +1,9 @@
 """Groups of steps, each run in a forked child of the process that imported torch.
 
 What may initialise CUDA, and so may crash, hang or spoil later forks, happens only here. A step is one file with
-`run(torch, options, emit)`; the steps of a group share one child and with it one CUDA context. A step that dies takes
-its child along, becomes data, and the rest of the group goes on in a fresh child unless the step was `needed`.
+`run(torch, options, emit, load)`, where `load` gives another of our files; the steps of a group share one child and
+with it one CUDA context. A step that dies takes its child along, becomes data, and the rest of the group goes on in a
+fresh child unless the step was `needed`.
 """
 
 from __future__ import annotations

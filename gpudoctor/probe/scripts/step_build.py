@@ -7,8 +7,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    Load = Callable[[str], Any]
 
-def run(torch: Any, options: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> None:
+
+def run(torch: Any, options: dict[str, Any], emit: Callable[[dict[str, Any]], None], load: Load) -> None:
     """Emit build text, cuDNN's and NCCL's versions and the distributed backends, each as soon as it is known."""
     import importlib
     from functools import partial

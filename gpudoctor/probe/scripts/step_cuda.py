@@ -9,10 +9,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    Load = Callable[[str], Any]
+
 DEVICES_LIMIT = 64
 
 
-def run(torch: Any, options: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> None:
+def run(torch: Any, options: dict[str, Any], emit: Callable[[dict[str, Any]], None], load: Load) -> None:
     """Emit availability, torch's own words about it, and the devices."""
     found = listen("available", lambda: bool(torch.cuda.is_available()), emit)
     count = listen("count", lambda: int(torch.cuda.device_count()), emit)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     Emit = Callable[[dict[str, Any]], None]
-
+    Load = Callable[[str], Any]
 LIMITS = {
     "nccl": {"device": 15.0, "connect": 20.0, "other": 10.0, "whole": 30.0},
     "gloo": {"connect": 8.0, "other": 8.0, "whole": 16.0},
@@ -33,25 +33,13 @@ SUSPECTS_LIMIT = 6
 FROM_OUTSIDE = (int(signal.SIGKILL), int(signal.SIGTERM), int(signal.SIGINT), int(signal.SIGHUP))
 
 
-def beside(name: str) -> Any:
-    """A file that lies beside this one, as a module that `import` cannot find."""
-    from importlib.machinery import SourceFileLoader
-    from types import ModuleType
-
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), name + ".py")
-    module = ModuleType("gpudoctor_script_" + name)
-    module.__file__ = path
-    SourceFileLoader(module.__name__, path).exec_module(module)
-    return module
-
-
-def run(torch: Any, options: dict[str, Any], emit: Emit) -> None:
+def run(torch: Any, options: dict[str, Any], emit: Emit, load: Load) -> None:
     """Run the ring; emit what came of it, and then what further tries say of the reason."""
     place = choose(torch, options)
     if "not_applicable" in place:
         emit({"ring": place})
         return
-    rings = Rings(torch, place, options)
+    rings = Rings(torch, place, options, load)
     first = rings.attempt({})
     emit({"ring": first})
     if first["outcome"] == "passed" or first.get("signal") in FROM_OUTSIDE:
@@ -118,16 +106,16 @@ def count_gpus(torch: Any) -> dict[str, Any]:
 class Rings:
     """All tries of one ring, within one time."""
 
-    def __init__(self, torch: Any, place: dict[str, Any], options: dict[str, Any]) -> None:
+    def __init__(self, torch: Any, place: dict[str, Any], options: dict[str, Any], load: Load) -> None:
         self.torch = torch
         self.place = place
         self.options = options
         self.backend = place["backend"]
         self.limits = dict(LIMITS[self.backend], **options.get("limits", {}))
         self.deadline = time.monotonic() + float(options.get("seconds", 40.0))
-        self.watch = beside("ring_watch")
-        self.verdict = beside("ring_verdict")
-        self.rank = beside("ring_rank")
+        self.watch = load("ring_watch.py")
+        self.verdict = load("ring_verdict.py")
+        self.rank = load("ring_rank.py")
         self.tries: list[dict[str, Any]] = []
 
     def left(self) -> bool:

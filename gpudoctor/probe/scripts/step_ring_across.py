@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     Emit = Callable[[dict[str, Any]], None]
-
+    Load = Callable[[str], Any]
 LIMITS = {
     "nccl": {"device": 20.0, "join": 15.0, "connect": 25.0, "other": 12.0, "whole": 45.0},
     "gloo": {"join": 12.0, "connect": 8.0, "other": 8.0, "whole": 25.0},
@@ -30,25 +30,13 @@ OTHER_HOSTS_GRACE_S = 1.5
 LOG_TAIL = 4000
 
 
-def beside(name: str) -> Any:
-    """A file that lies beside this one, as a module that `import` cannot find."""
-    from importlib.machinery import SourceFileLoader
-    from types import ModuleType
-
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), name + ".py")
-    module = ModuleType("gpudoctor_script_" + name)
-    module.__file__ = path
-    SourceFileLoader(module.__name__, path).exec_module(module)
-    return module
-
-
-def run(torch: Any, options: dict[str, Any], emit: Emit) -> None:
+def run(torch: Any, options: dict[str, Any], emit: Emit, load: Load) -> None:
     """Meet, look, run the ring; every stage is told as soon as it is known."""
     dist = getattr(torch, "distributed", None)
     if dist is None or not dist.is_available():
         emit({"across": {"not_applicable": "this torch was built without torch.distributed"}})
         return
-    job = Job(torch, options, lambda **found: emit(found))
+    job = Job(torch, options, lambda **found: emit(found), load)
     try:
         job.run()
     finally:
@@ -58,17 +46,18 @@ def run(torch: Any, options: dict[str, Any], emit: Emit) -> None:
 class Job:
     """One process of the job, in charge of one rank."""
 
-    def __init__(self, torch: Any, place: dict[str, Any], tell: Callable[..., None]) -> None:
+    def __init__(self, torch: Any, place: dict[str, Any], tell: Callable[..., None], load: Load) -> None:
         self.torch = torch
+        self.load = load
         self.place = place
         self.tell = tell
         self.rank = int(place["rank"])
         self.world = int(place["world_size"])
         self.join_s = float(place.get("join_s", JOIN_S))
-        self.network = beside("ring_network")
-        self.watch = beside("ring_watch")
-        self.board_kind = beside("ring_board")
-        self.plan = beside("ring_plan")
+        self.network = load("ring_network.py")
+        self.watch = load("ring_watch.py")
+        self.board_kind = load("ring_board.py")
+        self.plan = load("ring_plan.py")
         self.known = self.network.interfaces()
         self.doorman: Any = None
         self.board: Any = None
@@ -127,7 +116,7 @@ class Job:
         counted = {"count": 0}
         torch = self.torch
         if getattr(torch.version, "cuda", None) or getattr(torch.version, "hip", None):
-            counted = beside("step_ring").count_gpus(torch)
+            counted = self.load("step_ring.py").count_gpus(torch)
         has_nccl = bool(torch.distributed.is_nccl_available())
         return {
             "rank": self.rank,
@@ -211,7 +200,7 @@ class Job:
         self.board.put("%s/end/%d" % (name, self.rank), ends[0])
         if self.rank == 0:
             found = self.board.gather(name + "/end", range(self.world), limits["whole"] + GRACE_S)
-            self.board.put(name + "/verdict", self.plan.verdict(beside("ring_verdict"), self.members, found))
+            self.board.put(name + "/verdict", self.plan.verdict(self.load("ring_verdict.py"), self.members, found))
         verdict = self.board.wait(name + "/verdict", limits["whole"] + 2 * GRACE_S)
         return verdict or {"outcome": "timed_out", "phase": "verdict", "failed_ranks": [0], "error": "", "output": ""}
 
@@ -230,7 +219,7 @@ class Job:
             "sizes": [32 << 20] if backend == "nccl" else [4 << 20],
             "repeats": 5 if backend == "nccl" else 3,
         }
-        beside("ring_rank").Ring(self.torch, job, tell).run(store)
+        self.load("ring_rank.py").Ring(self.torch, job, tell).run(store)
 
     def leave(self) -> None:
         """Go; rank 0, who holds the store, goes last."""

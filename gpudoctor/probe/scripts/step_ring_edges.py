@@ -6,12 +6,14 @@ A pair that hangs or gives wrong numbers is noted and left out, and the rest goe
 from __future__ import annotations
 
 import itertools
-import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+
+    Load = Callable[[str], Any]
+
 
 WHOLE_S = 120.0
 SECONDS = 200.0
@@ -21,21 +23,9 @@ SIZES = {"nccl": [1 << 16, 1 << 20, 16 << 20, 128 << 20], "gloo": [1 << 16, 1 <<
 EDGE = "edge "
 
 
-def beside(name: str) -> Any:
-    """A file that lies beside this one, as a module that `import` cannot find."""
-    from importlib.machinery import SourceFileLoader
-    from types import ModuleType
-
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), name + ".py")
-    module = ModuleType("gpudoctor_script_" + name)
-    module.__file__ = path
-    SourceFileLoader(module.__name__, path).exec_module(module)
-    return module
-
-
-def run(torch: Any, options: dict[str, Any], emit: Callable[[dict[str, Any]], None]) -> None:
+def run(torch: Any, options: dict[str, Any], emit: Callable[[dict[str, Any]], None], load: Load) -> None:
     """Emit the pairs as they become known, then the sizes."""
-    ring = beside("step_ring")
+    ring = load("step_ring.py")
     place = ring.choose(torch, options)
     if "not_applicable" not in place and place["ranks"] < 2:
         place = {"not_applicable": "there is one GPU, and so no pair"}
@@ -44,7 +34,7 @@ def run(torch: Any, options: dict[str, Any], emit: Callable[[dict[str, Any]], No
         return
     limits = dict({"whole": WHOLE_S}, **options.get("limits", {}))
     options = {"seconds": SECONDS, **options, "limits": limits}
-    rings = ring.Rings(torch, place, dict(options, sizes=[]))
+    rings = ring.Rings(torch, place, dict(options, sizes=[]), load)
     found: dict[str, Any] = dict(place, edges=[], broken=[])
     left = [list(pair) for pair in itertools.combinations(range(place["ranks"]), 2)]
     while left and rings.left() and len(found["broken"]) < BROKEN_LIMIT:

@@ -12,7 +12,7 @@ TAIL_BYTES = 1 << 20
 PIECE_BYTES = 256 << 10
 
 
-class Ring:
+class RingBuffer:
     """The first and the last bytes of a stream."""
 
     def __init__(self) -> None:
