@@ -14,6 +14,8 @@ from gpudoctor.model.errors import ExaminationError
 # Below this much address space CPython itself may loop for ever when an allocation fails (seen with 3.11 at 40 MiB).
 LEAST_ADDRESS_SPACE = 80 << 20
 LATE_SECONDS = 20.0
+STACK_BYTES = 1 << 20
+M_ARENA_MAX = -8  # of malloc.h
 _permissions: list[bool] = []
 
 
@@ -41,3 +43,16 @@ def arm(seconds: float) -> None:
                 f"The limit on this process's memory (`ulimit -v`) is {allowed >> 20} MiB; gpudoctor itself needs "
                 f"{LEAST_ADDRESS_SPACE >> 20} MiB of address space to look around, and torch needs gigabytes."
             )
+        if allowed >= 0:
+            _spare_address_space()
+
+
+def _spare_address_space() -> None:
+    """Keep the threads from reserving what a limit counts: 8 MiB of stack each, and 64 MiB for glibc's allocator."""
+    import _thread
+
+    with contextlib.suppress(Exception):
+        _thread.stack_size(STACK_BYTES)
+        import ctypes
+
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)

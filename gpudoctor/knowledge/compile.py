@@ -162,6 +162,8 @@ def _canonical(files: Mapping[str, RuleData]) -> str:
 def _digest(body: str) -> str:
     import hashlib  # loads OpenSSL, which an `explain-exit` in a checkout does not need
 
+    if not hasattr(hashlib, "sha256"):  # with no memory left, hashlib loads without its functions
+        raise MemoryError
     return hashlib.sha256(body.encode("utf-8")).hexdigest()
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
 
 from gpudoctor.knowledge import source
 from gpudoctor.knowledge.catalogue import Catalogue
-from gpudoctor.knowledge.compile import PACKED_NAME, SECTIONS, pack, read_tree, unpack
+from gpudoctor.knowledge.compile import PACKED_NAME, SECTIONS, digest_of, pack, read_tree, unpack
 from gpudoctor.knowledge.source import PackedTree, RulesSource, TomlTree, find_rules
 from gpudoctor.model.errors import RulesError, UsageError
 from mini_rules import ROOT, SPECS, copy_to
@@ -106,3 +107,9 @@ def test_an_id_never_leads_out_of_the_folder() -> None:
     own = RulesSource([TomlTree(ROOT, "rules")])
     for evil in ("../driver.too_old", "driver.../../x", "driver./etc/passwd", "\0.x", ".", "driver."):
         assert own.file("causes", evil, []) is None
+
+
+def test_hashes_that_could_not_be_loaded_are_a_lack_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(hashlib, "sha256")
+    with pytest.raises(MemoryError):
+        digest_of({})
