@@ -29,6 +29,7 @@ WHOLE_RUN_SECONDS = 3600.0
 @click.option("--package", "packages", multiple=True, type=click.Choice(PACKAGES), help="Only this one (repeatable).")
 @click.option("--newest", metavar="N", type=click.IntRange(min=0), default=0, help="Only the newest N rows of each.")
 @click.option("--from", "source", metavar="FILE", default="", help="Compare with metadata that was kept.")
+@click.option("--known", metavar="FILE", default="", help="Kept metadata: read anew only what it lacks, and the lists.")
 @click.option("--save", metavar="FILE", help="Keep the metadata that was read, condensed.")
 @python_option
 @json_option
@@ -41,7 +42,7 @@ def command(**given: Any) -> int:
     from gpudoctor.host.local import LocalHost
     from gpudoctor.upstream.verify import VerifySettings, verify
 
-    names = ("index_url", "way", "packages", "newest", "source", "python")
+    names = ("index_url", "way", "packages", "newest", "source", "known", "python")
     settings = VerifySettings(**{name: given[name] for name in names})
     tables = Catalogue(find_rules()).tables
     with progress_line(quiet=given["as_json"]) as progress, LocalHost(WHOLE_RUN_SECONDS) as host:

@@ -171,6 +171,7 @@ def _build(item: wheel.Wheel, has_torch: bool) -> dict[str, Any]:
         "cuda": item.cuda or None,
         "torchvision": item.torchvision or None,
         "torchaudio": item.torchaudio or None,
+        "left_out": item.left_out or None,
         "min_driver": item.min_driver or None,
         "index_url": item.index_url,
         "commands": [first + item.pip_command, item.uv_command],

@@ -79,10 +79,8 @@ def _notes(best: wheel.Wheel, question: Question) -> list[str]:
     notes = []
     if best.doubt:
         notes.append(f"{best.doubt}; nothing better serves what was asked.")
-    if not best.torchvision:
-        notes.append("no torchvision is known that was made for this release.")
-    if not best.torchaudio:
-        notes.append("no torchaudio is published for this release; leave it out.")
+    if best.left_out:
+        notes.append(f"{best.left_out}; the command leaves it out.")
     if best.min_driver and question.sources["driver"] == OPEN:
         notes.append(f"the driver is not known here; this build needs {best.min_driver} or newer.")
     if best.cuda and question.sources["gpus"] == OPEN:

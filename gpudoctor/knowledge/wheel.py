@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gpudoctor.knowledge import builds, floors, kernels, rows
+from gpudoctor.knowledge import builds, floors, kernels, partners, rows
 from gpudoctor.model.record import record
 from gpudoctor.model.truth import Truth, any_of
 from gpudoctor.model.version import Version
@@ -55,7 +55,8 @@ class Wanted:
 @record
 class Wheel:
     """One official build with its partners. `doubt` is empty, or says what is not confirmed about it; `cuda` is empty
-    for a CPU build, and `min_driver` where the build needs none or its floor is not known."""
+    for a CPU build, and `min_driver` where the build needs none or its floor is not known; `left_out` says why a
+    partner is missing."""
 
     torch: str
     variant: str
@@ -64,6 +65,7 @@ class Wheel:
     torchaudio: str = ""
     doubt: str = ""
     min_driver: str = ""
+    left_out: str = ""
 
     @property
     def index_url(self) -> str:
@@ -73,8 +75,8 @@ class Wheel:
     @property
     def requirements(self) -> tuple[str, ...]:
         """The pinned packages, torch first."""
-        partners = (("torch", self.torch), ("torchvision", self.torchvision), ("torchaudio", self.torchaudio))
-        return tuple(f"{name}=={version}" for name, version in partners if version)
+        pins = (("torch", self.torch), ("torchvision", self.torchvision), ("torchaudio", self.torchaudio))
+        return tuple(f"{name}=={version}" for name, version in pins if version)
 
     @property
     def pip_command(self) -> str:
@@ -154,7 +156,8 @@ def _cpu_builds(wanted: Wanted, tables: Tables) -> tuple[list[Wheel], list[Rejec
         if reason:
             rejected.append(Rejected(str(torch), CPU, reason))
         else:
-            accepted.append(Wheel(str(torch), CPU, "", *_partners(row)))
+            vision, audio, left_out = partners.partners_of(row, wanted.python, tables)
+            accepted.append(Wheel(str(torch), CPU, "", vision, audio, left_out=left_out))
     return accepted, rejected
 
 
@@ -170,7 +173,7 @@ def begins(torch: Version, wish: str) -> bool:
 def _wheel(release: Row, row: Row, wanted: Wanted, tables: Tables) -> Wheel:
     cuda = rows.version(row, "cuda")
     floor = floors.floor_of(cuda, tables, _is_windows_driver(wanted)) if cuda is not None else None
-    torchvision, torchaudio = _partners(release)
+    torchvision, torchaudio, left_out = partners.partners_of(release, wanted.python, tables)
     return Wheel(
         torch=str(rows.version(row, "torch")),
         variant=rows.text(row, "variant"),
@@ -179,11 +182,8 @@ def _wheel(release: Row, row: Row, wanted: Wanted, tables: Tables) -> Wheel:
         torchaudio=torchaudio,
         doubt="" if row.confidence == "high" else "the kernels of this build are not confirmed yet",
         min_driver=str(floor.oldest) if floor is not None else "",
+        left_out=left_out,
     )
-
-
-def _partners(release: Row) -> tuple[str, str]:
-    return str(rows.version(release, "torchvision") or ""), str(rows.version(release, "torchaudio") or "")
 
 
 def _reason_against(release: Row, row: Row, wanted: Wanted, tables: Tables) -> str:

@@ -1,7 +1,8 @@
 """The installed package clients: which index they are told to use, and uv itself as a reader of metadata.
 
-uv resolves from metadata alone; pip was seen to fetch a whole wheel of hundreds of megabytes even for a dry run, so it
-is asked only for its settings and for the list of versions.
+uv resolves from metadata alone, but never tells Requires-Python. pip was seen to fetch a whole wheel of hundreds of
+megabytes even for a dry run, so it is asked only for its settings, and for the list of versions where no page of the
+index can be read.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import re
 from collections.abc import Mapping
 
 from gpudoctor.host.base import Host, HostError
-from gpudoctor.model.record import record
+from gpudoctor.model.record import record, replace
 from gpudoctor.upstream.compare import DEMANDED, PINNING
 from gpudoctor.upstream.release import KEPT, Metadata, Release, wheel_of
 
@@ -69,25 +70,46 @@ class Client:
         self._uv = uv
         self.lookups = 0
 
-    def read(self, wanted: Mapping[str, tuple[str, ...]], pythons: Mapping[tuple[str, str], str]) -> Metadata:
-        """The same as an index reader gives, less the exact Requires-Python. `pythons` says for each release with
-        which Python to resolve it."""
-        versions: dict[str, tuple[str, ...]] = {}
+    def read(
+        self, wanted: Mapping[str, tuple[str, ...]], pythons: Mapping[tuple[str, str], str], pages: Metadata | None
+    ) -> Metadata:
+        """The same as an index reader gives. What lists of files tell is taken from `pages`, where those could be
+        read; without them Requires-Python stays untold, and uv and pip are asked for the rest. `pythons` says for
+        each release with which Python to resolve it."""
+        listed = {(item.package, item.version): item for item in pages.releases} if pages else {}
+        versions: dict[str, tuple[str, ...]] = dict(pages.versions) if pages else {}
         releases: list[Release] = []
-        troubles: list[str] = []
+        troubles = list(pages.troubles) if pages else []
+        self.lookups += pages.lookups if pages else 0
         for package, asked in wanted.items():
-            versions[package] = self._versions(package)
-            if not versions[package]:
-                troubles.append(f"{package}: pip lists no versions")
+            if package not in versions:
+                versions[package] = self._versions(package)
+                if not versions[package]:
+                    troubles.append(f"{package}: pip lists no versions")
             for version in asked:
-                python = pythons.get((package, version), "3.11")
-                read = self._refused if package in PINNING else self._release
-                found = read(package, version, python)
+                page = listed.get((package, version))
+                if page is None and pages and package in pages.versions:
+                    continue  # the index has no such wheels, so there is nothing to compare
+                found = self._found(package, version, pythons.get((package, version), "3.11"), page)
                 if isinstance(found, str):
                     troubles.append(f"{package} {version}: {found}")
+                    releases += [page] if page else []
                 else:
                     releases.append(found)
         return Metadata(versions, tuple(releases), tuple(troubles), self.lookups)
+
+    def _found(self, package: str, version: str, python: str, page: Release | None) -> Release | str:
+        if page is not None and page.demands is not None:
+            return page
+        demands = (
+            self._refused(package, version, python) if package in PINNING else self._pins(package, version, python)
+        )
+        if isinstance(demands, str):
+            return demands
+        if page is not None:
+            return replace(page, demands=demands, resolved=True)
+        tags = () if package in PINNING else self._tags(package, version, python)
+        return tags if isinstance(tags, str) else Release(package, version, None, demands, tags, True)
 
     def _versions(self, package: str) -> tuple[str, ...]:
         """All versions that pip would take for any Python; newest last."""
@@ -97,22 +119,23 @@ class Client:
         found = [item.partition("+")[0].strip() for item in match[1].split(",")] if match else []
         return tuple(dict.fromkeys(reversed(found)))
 
-    def _release(self, package: str, version: str, python: str) -> Release | str:
+    def _tags(self, package: str, version: str, python: str) -> tuple[str, ...] | str:
         wheels = self._compile(package, version, python, "--no-deps", "--universal", "--format", "pylock.toml")
-        if isinstance(wheels, str) and wheels.startswith("!"):
+        if wheels.startswith("!"):
             return wheels[1:]
-        tags = [found[1] for name in _WHEEL_URL.findall(wheels) if (found := wheel_of(name))]
+        return tuple(sorted({found[1] for name in _WHEEL_URL.findall(wheels) if (found := wheel_of(name))}))
+
+    def _pins(self, package: str, version: str, python: str) -> dict[str, str] | str:
         pins = self._compile(package, version, python, "--annotation-style", "line", "--python-platform", PLATFORM)
         if pins.startswith("!"):
             return pins[1:]
-        demands = {
+        return {
             match["name"]: f"=={match['version']}"
             for match in _PIN.finditer(pins)
             if KEPT.fullmatch(match["name"]) and package in [by.strip() for by in match["by"].split(",")]
         }
-        return Release(package, version, None, demands, tuple(sorted(set(tags))))
 
-    def _refused(self, package: str, version: str, python: str) -> Release | str:
+    def _refused(self, package: str, version: str, python: str) -> dict[str, str] | str:
         """The demands of a package that needs hundreds of others: asked for together with something that cannot be,
         uv says after one look what the package demands instead, and resolves nothing."""
         demands = {}
@@ -125,7 +148,7 @@ class Client:
                 return answer[1:] if answer.startswith("!") else f"it demands no {name}"
             if package == "xformers":
                 break  # it demands no other package of these, and resolving it would tell nothing
-        return Release(package, version, None, demands)
+        return demands
 
     def _compile(self, package: str, version: str, python: str, *how: str, without: str = "") -> str:
         """What `uv pip compile` prints for one release; a text that begins with `!` says why there is nothing."""

@@ -10,6 +10,7 @@ from gpudoctor.knowledge.specifier import satisfies
 from gpudoctor.knowledge.tables import Row, Tables
 from gpudoctor.model.record import record
 from gpudoctor.model.version import Version
+from gpudoctor.upstream.pythons import admits, glibc_of, platforms_of, pythons_of, serves
 from gpudoctor.upstream.release import Metadata, Release
 
 TORCH = "torch"
@@ -17,9 +18,6 @@ PARTNERS = ("torchvision", "torchaudio")
 PINNING = ("vllm", "xformers")
 PACKAGES = (TORCH, *PARTNERS, *PINNING)
 DEMANDED = ("torch", "torchvision", "torchaudio")
-_PYTHON_TAG = re.compile(r"cp(\d)(\d{1,2})-cp\d{2,3}(t?)(?:mu?)?-(.+)")
-_GLIBC = re.compile(r"manylinux_(\d+)_(\d+)_x86_64")
-_LEGACY = {"manylinux2014_x86_64": "2.17"}
 
 
 @record
@@ -68,7 +66,7 @@ def compare(metadata: Metadata, tables: Tables) -> Comparison:
     for release in metadata.releases:
         for what, ours, theirs in _pairs(release, tables):
             compared += 1
-            if not _agree(ours, theirs, release.is_resolved):
+            if not _agree(ours, theirs, release.resolved):
                 found.append(Disagreement(release.package, release.version, what, ours, theirs))
     missing = tuple(pair for package in metadata.versions for pair in _missing(package, metadata, tables))
     return Comparison(tuple(found), missing, compared, len(metadata.releases))
@@ -98,11 +96,14 @@ def _torch_pairs(release: Release, tables: Tables) -> Iterator[tuple[str, str, s
     row = _row(tables, "torch_releases", torch=release.version)
     if row is None:
         return
-    yield "Requires-Python", rows.text(row, "requires_python"), release.requires_python or ""
+    yield "Requires-Python", rows.text(row, "requires_python"), _said(release.requires_python)
+    yield "Pythons that Requires-Python admits", *_admitted(_list(row, "python"), release)
     plain, threadless = pythons_of(release.tags)
-    yield "wheels for Python", _listed(row, "python"), ", ".join(plain)
-    yield "free-threaded wheels", _listed(row, "python_free_threaded"), ", ".join(threadless)
+    if release.tags:
+        yield "wheels for Python", _listed(row, "python"), ", ".join(plain) or "none"
+        yield "free-threaded wheels", _listed(row, "python_free_threaded") or "none", ", ".join(threadless) or "none"
     yield "oldest glibc", str(rows.version(row, "glibc") or ""), glibc_of(release.tags)
+    yield "platform of the Linux wheel", *_platform(row, release)
     demands = release.demands or {}
     yield "triton", _triton(row, demands.get("triton", "")), demands.get("triton", "")
     variant = _default_variant(row, tables)
@@ -117,33 +118,52 @@ def _pin_pairs(release: Release, tables: Tables) -> Iterator[tuple[str, str, str
     demands = release.demands or {}
     row = _row(tables, "package_pins", package=release.package, version=release.version)
     if row is not None:
-        yield "Requires-Python", rows.text(row, "requires_python"), release.requires_python or ""
+        yield "Requires-Python", rows.text(row, "requires_python"), _said(release.requires_python)
+        yield "platform of the Linux wheel", *_platform(row, release)
         for name in DEMANDED:
-            yield f"what it demands of {name}", rows.text(row, name), demands.get(name, "")
+            said = demands.get(name, "" if release.resolved or release.demands is None else "none")
+            yield f"what it demands of {name}", rows.text(row, name), said
     if release.package in PARTNERS:
         for torch_row in tables["torch_releases"].rows:
             partner = rows.version(torch_row, release.package)
+            if partner != Version.parse(release.version):
+                continue
             pinned = demands.get("torch", "")
-            if partner == Version.parse(release.version) and pinned.startswith("=="):
+            if pinned.startswith("=="):
                 yield "the torch it was made for", f"=={rows.version(torch_row, 'torch')}", pinned
+            yield (
+                f"wheels for the Pythons of torch {rows.version(torch_row, 'torch')}",
+                *_installable(torch_row, release),
+            )
 
 
-def pythons_of(tags: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The CPython versions with Linux x86-64 wheels: ordinary ones (`3.12`) and free-threaded ones (`3.13t`)."""
-    plain: set[tuple[int, int]] = set()
-    free: set[tuple[int, int]] = set()
-    for tag in tags:
-        match = _PYTHON_TAG.fullmatch(tag)
-        if match and "linux" in match[4] and "x86_64" in match[4]:
-            (free if match[3] else plain).add((int(match[1]), int(match[2])))
-    return tuple(f"{a}.{b}" for a, b in sorted(plain)), tuple(f"{a}.{b}t" for a, b in sorted(free))
+def _said(requires_python: str | None) -> str:
+    """What upstream says, where it was read: a release without such a demand says `none`."""
+    return "" if requires_python is None else requires_python or "none"
 
 
-def glibc_of(tags: Iterable[str]) -> str:
-    """The glibc that the Linux x86-64 wheels name; empty for tags older than that way of naming, which tell less."""
-    found = {f"{match[1]}.{match[2]}" for tag in tags if (match := _GLIBC.search(tag))}
-    found |= {glibc for tag in tags for name, glibc in _LEGACY.items() if tag.endswith(name)}
-    return found.pop() if len(found) == 1 else ", ".join(sorted(found))
+def _admitted(pythons: tuple[str, ...], release: Release) -> tuple[str, str]:
+    """The Pythons of a row, and those of them that the release lets in (`none`, where it shuts all out)."""
+    requires = release.requires_python
+    if not requires:
+        return "", ""
+    return ", ".join(pythons), ", ".join(item for item in pythons if admits(requires, item) is not False) or "none"
+
+
+def _installable(torch_row: Row, release: Release) -> tuple[str, str]:
+    """The Pythons for which torch's row promises a wheel of this partner too, and those that upstream serves."""
+    if not release.tags:
+        return "", ""
+    served = (*_list(torch_row, "python"), *_list(torch_row, "python_free_threaded"))
+    without = _list(torch_row, "python_without_partners")
+    theirs = (item for item in served if serves(release.tags, release.requires_python or "", item))
+    return ", ".join(item for item in served if item not in without), ", ".join(theirs) or "none"
+
+
+def _platform(row: Row, release: Release) -> tuple[str, str]:
+    """The platform that the row names, and what upstream names: the same one, where it is among several."""
+    ours, theirs = rows.text(row, "wheel_tag"), platforms_of(release.tags)
+    return ours, ours if ours in theirs else ", ".join(theirs)
 
 
 def _row(tables: Tables, table: str, **keys: str) -> Row | None:
@@ -154,9 +174,13 @@ def _default_variant(row: Row, tables: Tables) -> Row | None:
     return _row(tables, "torch_variants", torch=str(row["torch"]), variant=rows.text(row, "default_variant"))
 
 
-def _listed(row: Row, column: str) -> str:
+def _list(row: Row, column: str) -> tuple[str, ...]:
     value = row[column]
-    return ", ".join(str(item) for item in value) if isinstance(value, tuple) else ""
+    return tuple(str(item) for item in value) if isinstance(value, tuple) else ()
+
+
+def _listed(row: Row, column: str) -> str:
+    return ", ".join(_list(row, column))
 
 
 def _exact(row: Row, column: str) -> str:

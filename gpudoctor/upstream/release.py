@@ -22,27 +22,26 @@ KEPT = re.compile(
 
 @record
 class Release:
-    """`demands` maps a package to its specifier (without extras and markers of optional features); `requires_python`
-    is None where the way of reading cannot tell; `tags` are `cp312-cp312-manylinux_2_28_x86_64` of its wheels."""
+    """`demands` maps a package to its specifier (without extras and markers of optional features), or to the version
+    that a resolver chose where the release is `resolved`; `requires_python` is None where the way of reading cannot
+    tell, empty where the release demands none; `tags` are `cp312-cp312-manylinux_2_28_x86_64` of its wheels."""
 
     package: str
     version: str
     requires_python: str | None = None
     demands: Mapping[str, str] | None = None
     tags: tuple[str, ...] = ()
-
-    @property
-    def is_resolved(self) -> bool:
-        """Whether `demands` are what a resolver chose, and not the specifiers themselves."""
-        return self.requires_python is None
+    resolved: bool = False
 
     def as_data(self) -> dict[str, Any]:
         """Plain data for a file."""
-        found: dict[str, Any] = {"tags": sorted(tag for tag in self.tags if "linux" in tag)}
+        found: dict[str, Any] = {"tags": sorted(tag for tag in self.tags if re.search("linux.*x86_64|-any$", tag))}
         if self.requires_python is not None:
             found["requires_python"] = self.requires_python
         if self.demands is not None:
             found["demands"] = dict(sorted(self.demands.items()))
+            if self.resolved:
+                found["resolved"] = True
         return found
 
 
@@ -73,7 +72,8 @@ def of_data(data: object) -> Metadata:
         versions[str(package)] = tuple(str(item) for item in entry.get("versions", ()))
         for version, found in entry.get("releases", {}).items():
             demands, requires = found.get("demands"), found.get("requires_python")
-            releases.append(Release(package, version, requires, demands, tuple(found.get("tags", ()))))
+            resolved = bool(found.get("resolved", requires is None and demands is not None))
+            releases.append(Release(package, version, requires, demands, tuple(found.get("tags", ())), resolved))
     return Metadata(versions, tuple(releases))
 
 

@@ -16,19 +16,22 @@ from gpudoctor.probe.target import choose
 from gpudoctor.upstream import own_tables
 from gpudoctor.upstream.client import Client, settings_of
 from gpudoctor.upstream.compare import PACKAGES, Comparison, compare, wanted_releases
-from gpudoctor.upstream.release import Metadata, of_data
+from gpudoctor.upstream.index import Index
+from gpudoctor.upstream.release import Metadata, Release, of_data
 
 MOST_LOOKUPS = 400
 
 
 @record
 class VerifySettings:
-    """`source` is a file of kept metadata; `index_url` an index's simple URL, else the client's own; `way` is how to
+    """`source` is a file of kept metadata, compared as it is; `known` is one too, whose releases are not read again but
+    for the list of their files; `index_url` an index's simple URL, else the client's own; `way` is how to
     read (`index` by HTTP, `uv` by that program, `auto`); `packages` empty means all; `newest` limits each package to
     its newest rows (0 means all)."""
 
     index_url: str = ""
     source: str = ""
+    known: str = ""
     way: str = "auto"
     python: str = ""
     packages: tuple[str, ...] = ()
@@ -67,18 +70,27 @@ def _read(settings: VerifySettings, host: Host, tables: Tables, interpreter: str
     wanted = wanted_releases(tables, settings.packages or PACKAGES)
     if settings.newest:
         wanted = {package: versions[-settings.newest :] for package, versions in wanted.items()}
+    kept = _kept(settings.known).releases if settings.known else ()
+    known = {(item.package, item.version): item for item in kept if item.demands is not None}
     uv = _program(host, "uv", interpreter)
     if settings.way == "uv" or (settings.way == "auto" and not settings.index_url and uv):
         if not uv:
             raise ExaminationError("uv is not installed; --via index reads the index itself")
-        return Client(host, interpreter, uv).read(wanted, _pythons(tables, wanted))
-    from gpudoctor.upstream.index import Index
+        untold = {(package, item): Release(package, item) for package, items in wanted.items() for item in items}
+        try:
+            pages = _index(settings, host, interpreter).read(wanted, {**untold, **known})
+        except ExaminationError:
+            pages = None  # an index that only uv can reach: Requires-Python is then not compared
+        return Client(host, interpreter, uv).read(wanted, _pythons(tables, wanted), pages)
+    return _index(settings, host, interpreter).read(wanted, known)
 
+
+def _index(settings: VerifySettings, host: Host, interpreter: str) -> Index:
     client = settings_of(host, interpreter) if interpreter else None
     url = settings.index_url or (client.index_url if client else "")
     if not url:
         raise ExaminationError("the installed package client names no index; give --index-url")
-    return Index(url, client.certificates if client else "", settings.most_lookups).read(wanted)
+    return Index(url, client.certificates if client else "", settings.most_lookups)
 
 
 def _program(host: Host, name: str, interpreter: str) -> str:

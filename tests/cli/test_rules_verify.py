@@ -31,10 +31,24 @@ def test_the_command(run, tmp_path: Path) -> None:
             env=NO_PROXY,
         )
     assert ended.code == 1
-    assert [item["what"] for item in ended.json["disagreements"]] == ["Requires-Python"]
+    assert [item["what"] for item in ended.json["disagreements"]] == [
+        "Requires-Python",
+        "Pythons that Requires-Python admits",
+    ]
     again = run("rules", "verify", "--from", str(kept))
     assert again.code == 1
     assert "torch 2.8.0: Requires-Python: the table says >=3.9.0, upstream >=3.11" in again.out
+
+
+def test_what_is_known_is_not_asked_again(run, tmp_path: Path) -> None:
+    served = shop()
+    kept = tmp_path / "kept.json"
+    with serving(served):
+        run(*READ_TORCH, served.url, "--newest", "0", "--save", str(kept), env=NO_PROXY)
+        served.asked.clear()
+        again = run(*READ_TORCH, served.url, "--known", str(kept), "--save", str(kept), "--json", env=NO_PROXY)
+    assert served.asked == ["/simple/torch/"]
+    assert (again.code, again.json["lookups"], again.json["disagreements"]) == (0, 1, [])
 
 
 def test_an_index_that_does_not_answer(run) -> None:

@@ -64,6 +64,24 @@ def test_an_official_pair(run) -> None:
     assert (ended.json["best"]["torch"], ended.json["best"]["variant"]) == ("2.5.1", "cu121")
 
 
+def test_partners_without_a_wheel_for_this_python_are_left_out(run) -> None:
+    """torch 2.5 has wheels for Python 3.13, its partners have none: naming them would make the command fail."""
+    asked = ("wheel", "--driver", "580.95.05", "--gpu", "A100", "--torch", "2.5", "--json", "--python")
+    without, whole = run(*asked, "3.13"), run(*asked, "3.12")
+    assert without.json["best"]["torchvision"] is None
+    assert without.json["best"]["left_out"] == "its torchvision and torchaudio have no wheel for Python 3.13"
+    assert "torchvision" not in without.json["best"]["commands"][0]
+    assert "torchvision==0.20.1" in whole.json["best"]["commands"][0]
+    assert whole.json["best"]["left_out"] is None
+
+
+def test_a_later_torchaudio_is_named_where_none_was_made_for_the_release(run) -> None:
+    asked = ("wheel", "--driver", "580.95.05", "--gpu", "A100", "--python", "3.12", "--torch")
+    ended = run(*asked, "2.13", "--cuda", "13.0")
+    assert "torchaudio 2.11.1 accepts it (torch>=2.11)" in ended.out
+    assert "torchaudio" not in ended.out.partition("pip install")[2].partition("\n")[0]
+
+
 def test_every_rejected_build_has_its_reason(run) -> None:
     ended = run("wheel", "--driver", "390.25", "--gpu", "Tesla K80", "--python", "3.14", "--json")
     assert ended.code == 1

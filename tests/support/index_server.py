@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import json
 import threading
 from collections.abc import Iterator
@@ -30,12 +31,14 @@ class Wheels:
     demands: list[str] = field(default_factory=list)
     requires_python: str = ""
     yanked: bool = False
+    has_sdist: bool = False
 
 
 @dataclass
 class Shop:
-    """What the index serves. `style` is `json`, `html` or `json_api` (no metadata beside wheels); `broken` maps a
-    path's ending to a status and a body."""
+    """What the index serves. `style` is `json`, `html`, `json_api` (metadata on JSON pages alone) or `mirror` (metadata
+    beside the wheels without a word about it, JSON pages of packages but not of releases); `broken` maps a path's
+    ending to a status and a body."""
 
     packages: dict[str, dict[str, Wheels]]
     style: str = "json"
@@ -52,11 +55,12 @@ class Shop:
         parts = path.strip("/").split("/")
         if parts[0] == "simple" and len(parts) == 2 and parts[1] in self.packages:
             return self._page(parts[1])
-        if parts[0] == "files" and path.endswith(".whl.metadata"):
+        if parts[0] == "files" and path.endswith(".whl.metadata") and self.style != "json_api":
             return 200, "text/plain", self._metadata(parts[1], parts[2])
-        if parts[0] == "pypi" and parts[-1] == "json":
-            wheels = self.packages[parts[1]][parts[2]]
-            info = {"requires_dist": wheels.demands, "requires_python": wheels.requires_python}
+        if parts[0] == "pypi" and parts[-1] == "json" and len(parts) == (3 if self.style == "mirror" else 4):
+            version = list(self.packages[parts[1]])[-1] if len(parts) == 3 else parts[2]
+            wheels = self.packages[parts[1]][version]
+            info = {"requires_dist": wheels.demands, "requires_python": wheels.requires_python, "version": version}
             return 200, "application/json", json.dumps({"info": info}).encode()
         return 404, "text/plain", b"not here"
 
@@ -65,11 +69,14 @@ class Shop:
         for version, wheels in self.packages[package].items():
             for tag in wheels.tags:
                 name = f"{package}-{version}-{tag}.whl"
-                files.append({"filename": name, "url": f"/files/{package}/{version}/{name}", "yanked": wheels.yanked})
-            files.append({"filename": f"{package}-{version}.tar.gz", "url": "/files/x", "yanked": False})
+                item = {"filename": name, "url": f"/files/{package}/{version}/{name}", "yanked": wheels.yanked}
+                files.append({**item, "requires-python": wheels.requires_python or None})
+            if wheels.has_sdist:
+                files.append({"filename": f"{package}-{version}.tar.gz", "url": "/files/x", "yanked": False})
         if self.style == "html":
             links = "".join(
                 f'<a href="{item["url"]}#sha256=0" data-core-metadata="sha256=0"'
+                f' data-requires-python="{html.escape(item.get("requires-python") or "")}"'
                 f"{' data-yanked' if item['yanked'] else ''}>{item['filename']}</a>"
                 for item in files
             )
@@ -118,7 +125,8 @@ def small_shop(**more: object) -> Shop:
     """One torch and its partners, as they were published."""
     torch = Wheels([*TORCH_TAGS, "cp313-cp313t-manylinux_2_28_x86_64", "cp312-none-macosx_11_0_arm64"])
     torch.demands, torch.requires_python = list(TORCH_DEMANDS), ">=3.9.0"
-    vision = Wheels(TORCH_TAGS, ["numpy", "torch==2.8.0", "pillow!=8.3.*,>=5.3.0", 'gdown; extra == "gdown"'], ">=3.9")
-    audio = Wheels(TORCH_TAGS, ["torch==2.8.0"])
+    tags = [*TORCH_TAGS, "cp313-cp313t-manylinux_2_28_x86_64"]
+    vision = Wheels(tags, ["numpy", "torch==2.8.0", "pillow!=8.3.*,>=5.3.0", 'gdown; extra == "gdown"'], ">=3.9")
+    audio = Wheels(tags, ["torch==2.8.0"])
     packages = {"torch": {"2.8.0": torch}, "torchvision": {"0.23.0": vision}, "torchaudio": {"2.8.0": audio}}
     return Shop(packages, **more)
