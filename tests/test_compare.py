@@ -9,8 +9,10 @@ from gpudoctor.explain import known_specs
 from gpudoctor.knowledge.catalogue import Catalogue
 from gpudoctor.knowledge.source import find_rules
 from gpudoctor.model.comparison import Comparison
+from gpudoctor.model.record import replace
 from gpudoctor.report.diff_json import comparison_v1
 from gpudoctor.report.diff_text import render
+from rule_cases import facts_of
 
 TABLES = Catalogue(find_rules()).tables
 LEFT = "PyTorch version: 2.6.0+cu124\nIs CUDA available: True\nNvidia driver version: 550.54.15\nGPU 0: NVIDIA A30\n"
@@ -57,6 +59,24 @@ def test_what_changes_by_the_second_is_left_out() -> None:
     gpu = "|   0  NVIDIA A30   On  | 00000000:3B:00.0 Off |    0 |\n"
     answer = compared(LEFT + gpu + row.format(used=4), LEFT + gpu + row.format(used=900))
     assert "gpu.memory_used_bytes" not in {one.key for one in answer.differences}
+
+
+def test_other_bits_from_one_image_are_a_likely_reason() -> None:
+    """Two reports of machines that run one image, of which one computes other bits."""
+    facts = {"torch.version": "2.13.0", "probe.fingerprint.digests": ["matmul 1f00", "exp 77aa"]}
+    same, other = (
+        facts_of(facts, known_specs()),
+        facts_of({**facts, "probe.fingerprint.digests": ["matmul 1f00", "exp 77ab"]}, known_specs()),
+    )
+    sides = [
+        replace(judge_text("dump.txt", LEFT.encode(), CheckSettings()).diagnosis, facts=one) for one in (same, other)
+    ]
+    answer = compare("left", sides[0], "right", sides[1], TABLES)
+    (one,) = answer.telling(LIKELY)
+    assert one.key == "probe.fingerprint.digests"
+    assert "other bits" in one.why
+    assert "probe.fingerprint.digests" in render(answer, known_specs(), LIKELY, 20)
+    assert compare("left", sides[0], "right", sides[0], TABLES).telling(0) == ()
 
 
 def test_every_weight_is_in_range_and_has_words() -> None:

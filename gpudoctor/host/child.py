@@ -15,7 +15,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gpudoctor.host import descendants
@@ -118,6 +118,7 @@ class Children:
         self._token = os.urandom(8).hex()
         self._lock = threading.Lock()
         self._running: set[Child] = set()
+        self._folders: set[str] = set()
         self._count = 0
         self._closed = False
         own = descendants.process(os.getpid())
@@ -132,8 +133,17 @@ class Children:
     ) -> ChildEnd:
         """Run `command` with the numbers of its result file and its plan added, and read its result lines.
 
-        Never raises OSError: what cannot be started is NOT_STARTED.
+        A plan that holds an empty `folder` is given one of its own there, which is gone afterwards however the child
+        ended. Never raises OSError: what cannot be started is NOT_STARTED.
         """
+        if plan.get("folder") == "":
+            with self._folder() as folder:
+                return self._run_script(command, {**plan, "folder": folder}, limit, env)
+        return self._run_script(command, plan, limit, env)
+
+    def _run_script(
+        self, command: Sequence[str], plan: Mapping[str, Any], limit: float, env: Mapping[str, str]
+    ) -> ChildEnd:
         opened: list[int] = []
         try:
             results = ResultFile()
@@ -150,6 +160,27 @@ class Children:
         finally:
             for fd in opened:
                 os.close(fd)
+
+    @contextlib.contextmanager
+    def _folder(self) -> Iterator[str]:
+        """A folder for what a child writes. It is ours and not the child's, because a child that is killed removes
+        nothing; empty text where none can be made."""
+        import shutil  # both draw in the archive modules, for what hardly any run needs
+        import tempfile
+
+        try:
+            folder = tempfile.mkdtemp(prefix="gpudoctor-")
+        except OSError:
+            yield ""
+            return
+        with self._lock:
+            self._folders.add(folder)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            with self._lock:
+                self._folders.discard(folder)
 
     def run(self, argv: Sequence[str], limit: float, env: Mapping[str, str], inherited: Sequence[int] = ()) -> ChildEnd:
         """Run a command to its end, or kill it with all its descendants after `limit` seconds."""
@@ -188,6 +219,12 @@ class Children:
             child.kill()
         if first and self._count:
             descendants.sweep(lambda: descendants.find(self._token + ".", self._since, prefix=True))
+        if self._folders:
+            import shutil
+
+            # The thread that waits for the child may not live to do it: an interrupted run ends with this one.
+            for folder in tuple(self._folders):
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _take_notice_of_children() -> None:

@@ -9,10 +9,10 @@ from gpudoctor.model.child import ChildEnd
 from gpudoctor.model.fact import Fact, FactSpec, FactType
 from gpudoctor.probe.spec import ProbeSpec, facts_of_probe
 
-PROBE = ProbeSpec("compile", level="full", title="torch.compile", limit_s=200.0, group="compile", order=90)
+PROBE = ProbeSpec("compile", level="full", title="torch.compile", limit_s=200.0, group="compile", order=90, folder=True)
 FACTS = (
     *PROBE.common_facts(),
-    FactSpec("probe.compile.compiler", FactType.TEXT, "the C++ compiler that was found"),
+    FactSpec("probe.compile.compiler", FactType.TEXT, "the compiler that was found: C++, or C on a GPU"),
     FactSpec("probe.compile.first_call_seconds", FactType.NUMBER, "how long compiling took", unit="seconds"),
     FactSpec("probe.compile.relative_error", FactType.NUMBER, "distance from the result without compiling"),
 )

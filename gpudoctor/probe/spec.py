@@ -33,7 +33,8 @@ class ProbeSpec:
     after which its child is ended. Probes of one `group` share a child, and with it a CUDA context, as long as they
     pass; an empty one is the level's. `order` sorts within a level. `options` reach the script as `bench.options`.
     A `judged_alone` probe has checks of its own for each of its ends; the others share those over `probe.failed`
-    and the like.
+    and the like. With `folder` the script finds the name of an empty folder as `bench.options["folder"]`, which is
+    taken away however the probe ends.
     """
 
     name: str
@@ -44,6 +45,7 @@ class ProbeSpec:
     order: int = 50
     libraries: bool = False
     judged_alone: bool = False
+    folder: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def common_facts(self) -> tuple[FactSpec, ...]:
@@ -85,7 +87,10 @@ def groups_for(probes: Sequence[ProbeSpec], device: str = "") -> tuple[zygote.Gr
     return tuple(
         zygote.Group(
             name,
-            [zygote.Step(one.name, one.limit_s, options={**one.options, "device": device}) for one in members],
+            [
+                zygote.Step(one.name, one.limit_s, options={**one.options, "device": device}, folder=one.folder)
+                for one in members
+            ],
             libraries=any(one.libraries for one in members),
             fresh_after_failure=True,
             needs=(ASKING_FOR_GPUS,),

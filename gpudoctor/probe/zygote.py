@@ -24,12 +24,14 @@ NO_ROOM = ("EAGAIN", "ENOMEM", "EMFILE", "ENFILE")
 
 @record
 class Step:
-    """One step file of `scripts/`: `name` is its part after `step_`. A group stops at a `needed` step that fails."""
+    """One step file of `scripts/`: `name` is its part after `step_`. A group stops at a `needed` step that fails.
+    `folder`: its options shall name an empty folder, which is gone when the child has ended."""
 
     name: str
     limit_s: float = RUNTIME_STEP_S
     needed: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
+    folder: bool = False
 
 
 @record
@@ -50,7 +52,7 @@ RUNTIME = Group("runtime", (Step("build", limit_s=10.0), Step("cuda")), librarie
 
 def plan_for(seconds: float, import_torch: bool, groups: Sequence[Group]) -> dict[str, Any]:
     """The plan as the harness reads it; `seconds` is what the child may take as a whole."""
-    return {
+    plan: dict[str, Any] = {
         "format": 1,
         "import_torch": import_torch,
         "working_directory_on_path": True,
@@ -69,6 +71,7 @@ def plan_for(seconds: float, import_torch: bool, groups: Sequence[Group]) -> dic
                         "limit_s": step.limit_s,
                         "needed": step.needed,
                         "options": dict(step.options),
+                        **({"folder": True} if step.folder else {}),
                     }
                     for step in group.steps
                 ],
@@ -76,6 +79,9 @@ def plan_for(seconds: float, import_torch: bool, groups: Sequence[Group]) -> dic
             for group in groups
         ],
     }
+    if any(step.folder for group in groups for step in group.steps):
+        plan["folder"] = ""  # whoever starts the child makes it, and takes it away again
+    return plan
 
 
 def start(host: Host, choice: Choice, import_torch: bool, groups: Sequence[Group]) -> tuple[ChildEnd, dict[str, Any]]:

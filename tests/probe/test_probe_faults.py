@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -13,6 +17,8 @@ import pytest
 import broken_torch
 from gpudoctor.diagnose import CheckSettings, Result, prove
 from gpudoctor.model.finding import Kind
+from gpudoctor.model.record import replace
+from gpudoctor.probe import compile as compile_probe
 from gpudoctor.probe import conv2d, spec
 from gpudoctor.probe.spec import chosen
 from left_over import left_over
@@ -93,6 +99,41 @@ def test_full_probes_without_a_compiler(proven: Prove, tmp_path: Path, monkeypat
     assert failing(result) == {}
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["hangs", "interrupted"])
+def test_a_compile_that_never_ends_leaves_no_folder(
+    torch_python: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """A compiler that was asked and never answers, ended by the probe's limit, or by Ctrl-C at gpudoctor."""
+    mark, temporary, programs = uuid.uuid4().hex, tmp_path / "tmp", tmp_path / "bin"
+    temporary.mkdir()
+    programs.mkdir()
+    compiler = programs / "g++"
+    compiler.write_text(f"#!/bin/sh\necho asked >> {tmp_path}/asked\nexec sleep 600\n")
+    compiler.chmod(0o755)
+    for name, value in (("GPUDOCTOR_TEST_MARK", mark), ("TMPDIR", str(temporary)), ("CXX", str(compiler))):
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
+    if way == "hangs":
+        monkeypatch.setattr(tempfile, "tempdir", None)
+        monkeypatch.setattr(compile_probe, "PROBE", replace(compile_probe.PROBE, limit_s=20.0))
+        result = prove(CheckSettings(python=torch_python, probes="full", timeout=100.0), ["compile"], "cpu")
+        assert result.diagnosis.facts["probe.compile.outcome"] == "timed_out"
+    else:
+        words = [sys.executable, "-m", "gpudoctor", "probe", "compile", "--python", torch_python, "--device", "cpu"]
+        with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as started:
+            until = time.monotonic() + 60
+            while not (tmp_path / "asked").exists() and time.monotonic() < until and started.poll() is None:
+                time.sleep(0.1)
+            assert list(temporary.iterdir()), "the folder of the compiler is there while it works"
+            started.send_signal(signal.SIGINT)
+            started.wait(timeout=30)
+    assert (tmp_path / "asked").exists(), "the compiler was asked"
+    time.sleep(0.2)
+    assert left_over(mark) == []
+    assert list(temporary.iterdir()) == []
+
+
 def test_a_device_that_is_not_there_does_not_apply(proven: Prove, torch_python: str) -> None:
     result = prove(CheckSettings(python=torch_python, timeout=50.0), ["matmul"], "cuda:7")
     assert result.diagnosis.facts["probe.matmul.outcome"] == "not_applicable"
@@ -104,7 +145,6 @@ def test_a_device_that_is_not_there_does_not_apply(proven: Prove, torch_python: 
 def test_a_small_dev_shm_is_named(rig_requires: Callable[..., None], torch_python: str, tmp_path: Path) -> None:
     """Sixteen MiB of /dev/shm, as a container with a small --shm-size has, in a mount namespace of its own."""
     import json
-    import subprocess
 
     rig_requires("unshare", "mount", root=True)
     gpudoctor = f"{torch_python} -m gpudoctor probe dataloader --json"

@@ -132,6 +132,9 @@ def examine(wire: "Any", plan: "Any") -> None:
         if unmet:
             groups.tell_rest(group["steps"], wire.emit, {"outcome": "blocked", "blocked_by": unmet[0]})
             continue
+        for step in group["steps"]:
+            if step.get("folder") and plan.get("folder"):
+                step.setdefault("options", {})["folder"] = os.path.join(plan["folder"], step["name"])
         groups.run_group(torch, group, STARTED + plan.get("deadline_s", 60.0), emit, load, libraries.look)
 
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 
 def probe(bench: Any) -> None:
-    """Compile in a folder of our own, so that neither an old cache helps nor anything is left."""
+    """Compile in a folder of our own, so that neither an old cache helps nor anything is left: whoever started the
+    child takes it away, also when the child was killed."""
     torch = bench.torch
     if not hasattr(torch, "compile"):
         bench.not_applicable("this torch has no torch.compile (2.0 brought it)")
@@ -26,8 +27,10 @@ def probe(bench: Any) -> None:
     bench.emit({"compiler": compiler})
     if bench.on_gpu and not triton_is_there():
         bench.not_applicable("triton, which compiles for the GPU, is not installed")
-    folder = tempfile.mkdtemp(prefix="gpudoctor-compile-")
-    os.environ.update(TORCHINDUCTOR_CACHE_DIR=folder, TRITON_CACHE_DIR=os.path.join(folder, "triton"))
+    folder = str(bench.options.get("folder", "")) or tempfile.mkdtemp(prefix="gpudoctor-compile-")
+    os.makedirs(folder, exist_ok=True)
+    os.environ.update(TORCHINDUCTOR_CACHE_DIR=folder, TRITON_CACHE_DIR=os.path.join(folder, "triton"), TMPDIR=folder)
+    tempfile.tempdir = folder  # what was asked for before is remembered, whatever the variable says by now
     os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"
     try:
         attempt(bench)
