@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gpudoctor.collect.child_attempts import Json, code_of
+from gpudoctor.model.clock_events import words as clock_event_words
 from gpudoctor.model.fact import Element, Reason, Unknown
 from gpudoctor.model.version import Version
 
@@ -58,19 +59,6 @@ HARMLESS_CODES = frozenset({2, 3, 4, 6, 7, 13, 21, 22, 25, 26})
 # The codes that mean a sick GPU or driver, the most telling first.
 SICK_CODES = (15, 16, 14, 11, 8, 9, 18, 17, 10, 27, 20, 23, 999)
 
-CLOCK_EVENT_BITS = {
-    0x001: "gpu_idle",
-    0x002: "applications_clocks_setting",
-    0x004: "sw_power_cap",
-    0x008: "hw_slowdown",
-    0x010: "sync_boost",
-    0x020: "sw_thermal_slowdown",
-    0x040: "hw_thermal_slowdown",
-    0x080: "hw_power_brake_slowdown",
-    0x100: "display_clock_setting",
-    0x200: "board_limit",
-    0x400: "reliability",
-}
 COMPUTE_MODES = {0: "default", 1: "exclusive_thread", 2: "prohibited", 3: "exclusive_process"}
 FABRIC_STATES = {0: "not_supported", 1: "not_started", 2: "in_progress", 3: "completed"}
 RECOVERY_ACTIONS = {
@@ -145,15 +133,7 @@ def word(names: Mapping[int, str], number: Json) -> str:
 
 def clock_events(bits: Json) -> str:
     """The reasons as words in the order of their bits, parted by commas; `none` when no bit is set."""
-    left = int(bits)
-    words = []
-    for bit, name in CLOCK_EVENT_BITS.items():
-        if left & bit:
-            words.append(name)
-            left &= ~bit
-    if left:
-        words.append(f"unknown_{left:#x}")
-    return ",".join(words) or "none"
+    return ",".join(clock_event_words(int(bits))) or "none"
 
 
 def cuda_version(number: Json) -> Version:

@@ -115,11 +115,15 @@ def link_of(place: int | None, facts: Facts, tables: Tables) -> tuple[float, str
     width = element(facts, "gpu.pcie_widths", place)
     if generation is None or width is None:
         return None
+    lane = lane_rate(generation, tables)
+    return None if lane is None else (lane * width, f"PCIe {generation} x{width}")
+
+
+def lane_rate(generation: int, tables: Tables) -> float | None:
+    """What one lane of a PCIe generation carries, in bytes per second and direction."""
     row = next((row for row in tables["pcie_lanes"].rows if row.known("generation") == generation), None)
     lane = row.known("megabytes_per_second") if row is not None else None
-    if not isinstance(lane, int):
-        return None
-    return float(lane * MEGA * width), f"PCIe {generation} x{width}"
+    return float(lane * MEGA) if isinstance(lane, int) else None
 
 
 def element(facts: Facts, key: str, place: int | None) -> int | None:
