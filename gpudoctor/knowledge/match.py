@@ -66,6 +66,7 @@ class _Ready:
     patterns: tuple[_Tried, ...]
     without: tuple[_Tried, ...]
     also: tuple[_Tried, ...]
+    unless: tuple[_Tried, ...]
 
 
 class _Page:
@@ -114,6 +115,7 @@ class Matcher:
                 tuple(map(_Tried, signature.patterns)),
                 tuple(map(_Tried, signature.without)),
                 tuple(map(_Tried, signature.also)),
+                tuple(map(_Tried, signature.unless)),
             )
             for signature in signatures
             if signature.patterns
@@ -130,11 +132,12 @@ class Matcher:
     def match(self, documents: Sequence[Document]) -> list[Match]:
         """Every match in every document, noise included; one per signature and document, at its first line."""
         found: list[Match] = []
+        denials = _Denials(documents)
         for place, document in enumerate(documents):
-            found += self._match_document(place, document)
+            found += self._match_document(place, document, denials)
         return found
 
-    def _match_document(self, place: int, document: Document) -> list[Match]:
+    def _match_document(self, place: int, document: Document, denials: _Denials) -> list[Match]:
         first: dict[str, Match] = {}
         texts = [line.text[:LONGEST_LINE].replace("\n", " ") for line in document.lines]
         written = _Page(texts)
@@ -146,7 +149,9 @@ class Matcher:
             others = [entry for entry in entries if entry.signature.role is not Role.NOISE]
             speaking = self._speaking(noise, at, document, pages) or self._speaking(others, at, document, pages)
             for entry, match in speaking:
-                captures = {name: value for name, value in match.groupdict().items() if value is not None}
+                captures = _captures(match)
+                if entry.unless and denials.deny(entry, captures):
+                    continue
                 position, last = (place, line.number), line.number if line.times == 1 else UNKNOWN_LINE
                 found = Match(entry.signature, document.name, document.kind, line, captures, line.times, position, last)
                 _note(first, found)
@@ -178,6 +183,34 @@ class Matcher:
             if not entry.also or _seconded(entry, document, document.lines[at], pages):
                 speaking.append((entry, match))
         return speaking
+
+
+class _Denials:
+    """What stands anywhere in the evidence against counting a line, by the signature; sought when one is asked for."""
+
+    def __init__(self, documents: Sequence[Document]) -> None:
+        self._documents = documents
+        self._found: dict[str, list[dict[str, str]]] = {}
+
+    def deny(self, entry: _Ready, captures: Mapping[str, str]) -> bool:
+        """Whether one of the signature's `unless` stands somewhere and speaks of nobody else than the line does."""
+        found = self._found.get(entry.signature.id)
+        if found is None:
+            found = self._found[entry.signature.id] = self._seek(entry)
+        return any(all(captures.get(name, value) == value for name, value in other.items()) for other in found)
+
+    def _seek(self, entry: _Ready) -> list[dict[str, str]]:
+        found: list[dict[str, str]] = []
+        for line in (line for document in self._documents for line in document.lines):
+            text = line.text[:LONGEST_LINE].replace("\n", " ")
+            for hit in (tried.search(text, text.lower()) for tried in entry.unless):
+                if hit is not None and (captures := _captures(hit)) not in found:
+                    found.append(captures)
+        return found
+
+
+def _captures(match: re.Match[str]) -> dict[str, str]:
+    return {name: value for name, value in match.groupdict().items() if value is not None}
 
 
 def _note(first: dict[str, Match], match: Match) -> None:

@@ -33,6 +33,7 @@ def read_signature(file: RuleFile, known: Known, problems: list[str]) -> Signatu
         direct=fields.flag("direct"),
         without=_patterns(fields, "without"),
         also=_patterns(fields, "also"),
+        unless=_patterns(fields, "unless"),
         within_lines=int(fields.number("within_lines", 0, _WINDOW, default=0)),
         exits=_exits(fields),
         documents=_documents(fields),

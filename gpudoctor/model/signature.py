@@ -44,9 +44,10 @@ class Signature:
     """Any of `patterns` speaks for `cause`; with no patterns, `where` alone does.
 
     `direct` marks a text with one meaning only, which confirms its cause. A line that matches `without` is not
-    counted. One of `also` must stand within `within_lines` of the match (0: anywhere in the document). `exits`
-    are exit statuses that it fits, as a person would type them (empty: any). `documents` limits it to kinds of
-    documents. `where` is a condition over facts that must hold besides.
+    counted, nor is any where one of `unless` stands somewhere in the evidence; where both name the same thing (a
+    process by its `pid`), only if it is the same one. One of `also` must stand within `within_lines` of the match (0:
+    anywhere in the document). `exits` are exit statuses that it fits, as a person would type them (empty: any).
+    `documents` limits it to kinds of documents. `where` is a condition over facts that must hold besides.
     """
 
     id: str
@@ -57,6 +58,7 @@ class Signature:
     direct: bool = False
     without: tuple[Pattern, ...] = ()
     also: tuple[Pattern, ...] = ()
+    unless: tuple[Pattern, ...] = ()
     within_lines: int = 0
     exits: tuple[str, ...] = ()
     documents: tuple[str, ...] = ()

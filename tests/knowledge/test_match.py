@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from gpudoctor.knowledge.match import LONGEST_LINE, Match, Matcher
 from gpudoctor.model.document import Document, Line
+from gpudoctor.model.record import replace
 from gpudoctor.model.signature import Pattern, Role, Signature
 
 
@@ -56,6 +57,36 @@ def test_also_must_stand_near_enough(distance: int, within: int, speaks: bool) -
     entry = signature("boom", "boom", "boom", also=(Pattern("second", ("second",)),), within_lines=within)
     found = spoken([entry], Document("a", "log", (Line(100, "boom"), Line(100 - distance, "the second"))))
     assert bool(found) is speaks
+
+
+SIGNAL = Pattern(r"pid=(?P<pid>\d+) caught", ("caught",))
+LOST = signature("lost", r"lost worker(?: (?P<pid>\d+))?", "lost worker", unless=(SIGNAL,))
+
+
+@pytest.mark.parametrize(
+    ("lines", "speaks"),
+    [
+        (("lost worker 7",), True),
+        (("lost worker 7", "pid=7 caught"), False),
+        (("pid=7 caught", "lost worker 7"), False),
+        (("lost worker 7", "pid=8 caught"), True),  # somebody else's last words
+        (("lost worker 7", "pid=8 caught", "pid=7 caught"), False),
+        (("lost worker 7", "pid=7 caught", "lost worker 9"), True),
+        (("lost worker", "pid=8 caught"), False),  # the line does not say that it was another one
+    ],
+)
+def test_unless_stands_anywhere_and_speaks_of_the_same_one(lines: tuple[str, ...], speaks: bool) -> None:
+    assert bool(spoken([LOST], document(*lines))) is speaks
+
+
+def test_unless_without_a_name_speaks_of_everybody() -> None:
+    entry = replace(LOST, unless=(Pattern("caught", ("caught",)),))
+    assert spoken([entry], document("lost worker 7", "caught")) == []
+
+
+def test_unless_is_sought_in_all_documents() -> None:
+    assert Matcher([LOST]).match([document("lost worker 7"), document("pid=7 caught")]) == []
+    assert len(Matcher([LOST]).match([document("lost worker 7"), document("pid=8 caught")])) == 1
 
 
 def test_noise_silences_its_line_only() -> None:

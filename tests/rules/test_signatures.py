@@ -86,7 +86,7 @@ def _spellings(pattern: Pattern) -> Iterator[str]:
 @pytest.mark.parametrize("signature", SIGNATURES)
 def test_every_anchor_holds_a_trigger(signature: str) -> None:
     entry = CATALOGUE.signature(signature)
-    patterns = (*entry.patterns, *entry.also)
+    patterns = (*entry.patterns, *entry.also, *entry.unless)
     blind = [text for pattern in patterns for text in _spellings(pattern) if TRIGGERS.find(text.encode()) < 0]
     assert not blind, f"no word of rules/tables/log_triggers.toml stands in {blind}: such lines would never be read"
 
@@ -94,7 +94,8 @@ def test_every_anchor_holds_a_trigger(signature: str) -> None:
 @pytest.mark.parametrize("signature", SIGNATURES)
 def test_hostile_lines_are_answered(signature: str) -> None:
     entry = CATALOGUE.signature(signature)
-    seeds = [anchor for pattern in (*entry.patterns, *entry.without, *entry.also) for anchor in pattern.anchors]
+    tried = (*entry.patterns, *entry.without, *entry.also, *entry.unless)
+    seeds = [anchor for pattern in tried for anchor in pattern.anchors]
     seeds += [f"{anchor} {filler}" for anchor in seeds[:4] for filler in ("a", "0", " ", "(", "/x", "a: ", "\\", "'")]
     lines = [
         Line(number, (seed * (HOSTILE_BYTES // len(seed) + 1))[:HOSTILE_BYTES]) for number, seed in enumerate(seeds)
