@@ -9,9 +9,10 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from gpudoctor.supervise.counters import Groups
-from gpudoctor.supervise.launch import IGNORED_BY_PYTHON, end_like, execute, start
-from gpudoctor.supervise.loop import Run, wait_plainly
+from gpudoctor.supervise.launch import IGNORED_BY_PYTHON, end_like, execute, spare_ourselves, start
+from gpudoctor.supervise.loop import Run
 from gpudoctor.supervise.options import RunSettings
+from gpudoctor.supervise.plainly import wait_plainly
 from gpudoctor.supervise.record import Record
 from gpudoctor.supervise.signals import block_all
 from gpudoctor.supervise.streams import fill_places, plan
@@ -42,9 +43,10 @@ def supervise(settings: RunSettings, aftermath: Callable[[Record], None]) -> NoR
         run = Run(settings, aftermath, planned, started, around)
     except Exception:  # noqa: BLE001 - the command runs already: nothing is left to us but to wait for it
         end_like(wait_plainly(planned.channels, started))
-    run.began = began
-    run.watch(groups, before)
     try:
+        spare_ourselves()
+        run.began = began
+        run.watch(groups, before)
         run.to_the_end()
     finally:
         run.leave()

@@ -13,6 +13,7 @@ MEMORY_FILES = {
     "2": {"current": "memory.current", "peak": "memory.peak", "events": "memory.events"},
 }
 SHM = "/dev/shm"
+FATAL_LIMITS = ("Max cpu time", "Max file size")
 MOST_PIDS = 20_000
 
 
@@ -96,6 +97,16 @@ class Groups:
     def memory_bytes(self) -> int | None:
         """What the group uses now."""
         return _number(f"{self.memory[0]}/{MEMORY_FILES[self.version]['current']}") if self.memory else None
+
+
+def limits_of(pid: int) -> list[str]:
+    """The limits that end a process which reaches them, as /proc/PID/limits has them; those that limit nothing left
+    out. They can be read until the process has been waited for, so that those it set itself are among them."""
+    try:
+        lines = read_text(f"/proc/{pid}/limits").splitlines()
+    except OSError:
+        return []
+    return [line.rstrip() for line in lines if line.startswith(FATAL_LIMITS) and line.split()[3:4] != ["unlimited"]]
 
 
 def shm_used_bytes() -> int | None:

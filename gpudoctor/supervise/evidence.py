@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import re
-import resource
 import signal
 from collections.abc import Iterable
 from typing import Any
@@ -28,6 +27,8 @@ from gpudoctor.supervise.ring_buffer import RingBuffer
 # The inode of the first pid namespace: only there are the kernel's process ids ours.
 FIRST_PIDS = "pid:[4026531836]"
 MOST_FILES = 32
+# The kernel's two ways of counting processor time differ by so much.
+CLOCK_SECONDS = 0.1
 MOST_CORE_NAMES = 5000
 _PID = re.compile(r"\bpid=(\d+)|\[(\d+)\]:? |[Kk]illed? process (\d+)")
 _GROUP = re.compile(r"task_memcg=([^,\s]+)")
@@ -69,9 +70,9 @@ def documents(record: Record, triggers: Triggers) -> Iterable[Document]:
     if cores:
         facts = (Fact("core_files.count", len(cores)), Fact("core_files.found", tuple(cores)))
         yield Document("core files", "core_files", facts=facts)
-    limit = _processor_limit(record)
-    if limit:
-        yield Document("the limits of this run", "log", (Line(0, limit),))
+    limits = _limits(record)
+    if limits:
+        yield Document("the limits of this run", "log", tuple(Line(0, line) for line in limits))
     for path in _left_files(record):
         with contextlib.suppress(GpudoctorError, OSError):
             yield from read_evidence([path], triggers)
@@ -171,7 +172,10 @@ def new_core_files(record: Record) -> list[str]:
     with contextlib.suppress(OSError), open("/proc/sys/kernel/core_pattern", encoding="utf-8") as file:
         pattern = file.read().strip()
     wanted, found = name_pattern(pattern or "core"), []
-    for folder in dict.fromkeys([os.getcwd(), *([os.path.dirname(pattern)] if pattern.startswith("/") else [])]):
+    folders = [os.path.dirname(pattern)] if pattern.startswith("/") else []
+    with contextlib.suppress(OSError):  # the command may have taken its working directory away
+        folders.insert(0, os.getcwd())
+    for folder in dict.fromkeys(folders):
         with contextlib.suppress(OSError), os.scandir(folder) as entries:
             for _, entry in zip(range(MOST_CORE_NAMES), entries):
                 if wanted.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
@@ -181,12 +185,17 @@ def new_core_files(record: Record) -> list[str]:
     return sorted(found)
 
 
-def _processor_limit(record: Record) -> str:
-    soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    limit = min((one for one in (soft, hard) if one != resource.RLIM_INFINITY), default=0)
-    if not limit or record.used.user_seconds + record.used.system_seconds < limit - 1:
-        return ""
-    return f"cpu time               (seconds, -t) {limit}"
+def _limits(record: Record) -> list[str]:
+    """The command's own limits, as far as it may have reached them: what it used of a processor decides of that one."""
+    used = record.used.user_seconds + record.used.system_seconds
+    # With each SIGXCPU the kernel raises the soft limit by a second.
+    raised = 1.0 if os.WIFSIGNALED(record.status) and os.WTERMSIG(record.status) == signal.SIGXCPU else 0.0
+    found = []
+    for line in record.limits:
+        numbers = [int(word) for word in line.split() if word.isdigit()]
+        if not line.startswith("Max cpu time") or (numbers and used + raised + CLOCK_SECONDS >= min(numbers)):
+            found.append(line)
+    return found
 
 
 def _left_files(record: Record) -> list[str]:

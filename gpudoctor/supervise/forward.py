@@ -12,6 +12,8 @@ from gpudoctor.supervise.signals import NEVER_PASSED_ON, Bystander
 from gpudoctor.supervise.terminal import Keyboard
 
 MOST_NOTED = 64
+# The kernel sends these for what we do ourselves: a reader of ours that went, a limit that we reached.
+OF_OUR_OWN = (signal.SIGPIPE, signal.SIGXCPU, signal.SIGXFSZ)
 # Typed at a terminal that the command shares with us, it has got these itself.
 TYPED = (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGWINCH)
 
@@ -29,7 +31,8 @@ class Forwarder:
     def pass_on(self, arrived: Arrived) -> None:
         """Let the command have it, unless it has got it already."""
         number = arrived.number
-        if number in NEVER_PASSED_ON:
+        by_ourselves = arrived.from_kernel or arrived.sender == os.getpid()
+        if number in NEVER_PASSED_ON or (number in OF_OUR_OWN and by_ourselves):
             return
         if number == signal.SIGCONT:
             self.go_on()

@@ -10,12 +10,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import resource  # os.wait4() would load it when it is called, and there may be no descriptor left then
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, NoReturn
 
+from gpudoctor.supervise.counters import limits_of
 from gpudoctor.supervise.libc import die_with_parent
 
 # Python ignores these for itself, and what is ignored would stay so in the command.
@@ -51,8 +53,14 @@ def start(command: Sequence[str], env: Mapping[str, str], streams: Streams, mask
     if keeper == 0:
         _guarded(lambda: _keep(command, env, streams, mask, writing))
     os.close(writing)
-    told = os.read(reading, 32)
-    return Started(int(told.split()[0]) if told.split() else keeper, reading, keeper)
+    told = b""
+    # No more than the first line: a command that has ended already is told of in the next one.
+    while not told.endswith(b"\n"):
+        piece = os.read(reading, 1)
+        if not piece:
+            break
+        told += piece
+    return Started(int(told) if told.strip() else keeper, reading, keeper)
 
 
 def _guarded(act: Callable[[], None]) -> NoReturn:
@@ -81,22 +89,26 @@ def execute(command: Sequence[str], env: Mapping[str, str]) -> NoReturn:
     """exec() as a shell does it: along PATH, a text without a first line for its interpreter by sh, 126 and 127."""
     name = command[0]
     refused: OSError | None = None
+    refusing = ""
     folders = [""] if "/" in name else [folder or "." for folder in env.get("PATH", os.defpath).split(os.pathsep)]
-    for path in (f"{folder}/{name}" if folder else name for folder in folders):
+    for path in (f"{folder}/{name}" if folder else name for folder in folders if name):
         try:
             os.execve(path, list(command), dict(env))
         except OSError as error:
             if error.errno == errno.ENOEXEC and _is_text(path):
                 os.execve(SHELL, [SHELL, path, *command[1:]], dict(env))
-            if error.errno not in (errno.ENOENT, errno.ENOTDIR) or os.path.lexists(path):
-                refused = refused or error
+            if refused is None and (error.errno not in (errno.ENOENT, errno.ENOTDIR) or os.path.lexists(path)):
+                refused, refusing = error, path
     if refused is None or (refused.errno == errno.EACCES and not _anywhere(name, folders)):
         _complain(f"{name}: {'No such file or directory' if '/' in name else 'command not found'}")
         os._exit(NOT_FOUND)
     if refused.errno == errno.ENOENT:
-        _complain(f"{name}: cannot execute: required file not found")
+        wanted = _interpreter_of(refusing)
+        bad = f"{wanted}: bad interpreter: No such file or directory"
+        _complain(f"{name}: {bad if wanted else 'cannot execute: required file not found'}")
         os._exit(NOT_FOUND)
-    _complain(f"{name}: {os.strerror(refused.errno or 0)}")
+    is_folder = refused.errno == errno.EACCES and os.path.isdir(refusing)
+    _complain(f"{name}: {os.strerror(errno.EISDIR if is_folder else refused.errno or 0)}")
     os._exit(NOT_EXECUTABLE)
 
 
@@ -104,13 +116,27 @@ def _anywhere(name: str, folders: Sequence[str]) -> bool:
     return "/" in name or any(os.path.lexists(f"{folder}/{name}") for folder in folders)
 
 
-def _is_text(path: str) -> bool:
+def _beginning_of(path: str) -> bytes:
     try:
         with open(path, "rb") as file:
-            beginning = file.read(128)
+            return file.read(4096)
     except OSError:
-        return False
-    return b"\0" not in beginning.split(b"\n", 1)[0]
+        return b""
+
+
+def _is_text(path: str) -> bool:
+    beginning = _beginning_of(path)
+    return bool(beginning) and b"\0" not in beginning.split(b"\n", 1)[0]
+
+
+def _interpreter_of(path: str) -> str:
+    """What the first line of a script or the header of a program names; empty where that cannot be told."""
+    beginning = _beginning_of(path)
+    if beginning.startswith(b"#!"):
+        words = beginning[2:].split(b"\n", 1)[0].strip(b" \t").split(b" ")
+        return words[0].decode("utf-8", "backslashreplace").replace("\r", "^M")
+    loader = re.search(rb"\0(/[\w./+-]{1,200}ld-?[\w.+-]{0,60}\.so[\w.]{0,20})\0", beginning)
+    return loader[1].decode() if loader and beginning.startswith(b"\x7fELF") else ""
 
 
 def _complain(text: str) -> None:
@@ -144,10 +170,21 @@ def _keep(
         os.dup2(nothing, descriptor)
     os.close(streams.terminal)
     while True:
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WSTOPPED | os.WNOWAIT)
+        for line in limits_of(pid):
+            os.write(writing, f"{line}\n".encode())
         _, status, used = os.wait4(pid, os.WUNTRACED)
         os.write(writing, f"{status} {used.ru_maxrss} {used.ru_utime} {used.ru_stime}\n".encode())
         if not os.WIFSTOPPED(status):
             os._exit(0)
+
+
+def spare_ourselves() -> None:
+    """The limit on processor time is the command's; what we use to pass its output on must not end us, and so it."""
+    with contextlib.suppress(OSError, ValueError):
+        hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+        resource.setrlimit(resource.RLIMIT_CPU, (hard, hard))
+        resource.setrlimit(resource.RLIMIT_CPU, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
 
 def end_like(status: int) -> NoReturn:

@@ -18,10 +18,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import NoReturn
 
-from gpudoctor.supervise.counters import Groups
+from gpudoctor.supervise.counters import Groups, limits_of
 from gpudoctor.supervise.forward import Forwarder
 from gpudoctor.supervise.launch import Started, end_like
 from gpudoctor.supervise.options import RunSettings
+from gpudoctor.supervise.plainly import wait_plainly
 from gpudoctor.supervise.record import Record, Used
 from gpudoctor.supervise.signals import Inbox
 from gpudoctor.supervise.streams import Channel, Plan, copy_window, read_back, relay
@@ -34,16 +35,12 @@ AFTERMATH_SECONDS = 90.0
 LAST_LOOK_SECONDS = 1.0
 # What a terminal may still hold when its command has ended; a pipe says how much it holds.
 TERMINAL_REST = 1 << 20
-BLIND_SECONDS = 0.05
+BLIND_SECONDS, LONGEST_PATIENCE = 0.05, 3600.0
+# A shell gives a running job the terminal without telling it; this long it may take to notice.
+FOREGROUND_SECONDS = 0.2
 # A stream that never pauses must not keep us from signals and from the other stream.
 PIECES_AT_ONCE = 8
 ERRORS = select.POLLERR | select.POLLHUP | select.POLLNVAL
-
-
-def wait_plainly(channels: list[Channel], started: Started) -> int:
-    """Pass everything on and wait, without watching anything; gives the command's status."""
-    relay(channels)
-    return os.waitpid(started.keeper or started.pid, 0)[1]
 
 
 class Run:
@@ -68,6 +65,7 @@ class Run:
         self.inbox = Inbox()
         self.keyboard = Keyboard(planned.terminal) if planned.terminal >= 0 else None
         self.told = b""
+        self.limits: list[str] = []
         self.status: int | None = None
         self.used = Used()
         self.rest: dict[Channel, int] = {}
@@ -110,8 +108,10 @@ class Run:
         self.seconds = time.monotonic() - self.clock
         if self.keyboard is not None:
             self.keyboard.outer.give_back()
-        with contextlib.suppress(Exception):
+        try:
             self._begin_aftermath()
+        except Exception as error:  # noqa: BLE001 - the command's end stands, whatever became of what was seen of it
+            _regret(error)
         while self.after_pid:
             self._turn()
             if time.monotonic() > self.deadline:
@@ -152,6 +152,8 @@ class Run:
             watched[descriptor][1](events)
         if self.inbox.descriptor < 0:
             self._hear(0)
+        if self.keyboard is not None and self.keyboard.is_elsewhere and self.status is None:
+            self.keyboard.outer.grasp()
         if self.peaks is not None and self.status is None and time.monotonic() >= self.peaks.next:
             try:
                 self.peaks.look()
@@ -160,13 +162,15 @@ class Run:
 
     def _patience(self) -> float:
         until = [] if self.inbox.descriptor >= 0 else [BLIND_SECONDS]
+        if self.keyboard is not None and self.keyboard.is_elsewhere and self.status is None:
+            until.append(FOREGROUND_SECONDS)
         if self.peaks is not None and self.status is None:
             until.append(self.peaks.next - time.monotonic())
         if self.deadline:
             until.append(self.deadline - time.monotonic())
         if self.status is not None and not self.after_pid:
             until.append(BLIND_SECONDS)
-        return max(0.0, min(until, default=3600.0))
+        return max(0.0, min([*until, LONGEST_PATIENCE]))
 
     def _descriptors(self) -> dict[int, tuple[int, Callable[[int], None]]]:
         found: dict[int, tuple[int, Callable[[int], None]]] = {}
@@ -240,6 +244,8 @@ class Run:
         self._reap()
 
     def _reap(self) -> None:
+        if self.status is None and self.started.told_on < 0:
+            self.limits = limits_of(self.started.pid) or self.limits
         while True:
             try:
                 pid, status, used = os.wait4(-1, os.WNOHANG | os.WUNTRACED)
@@ -270,6 +276,9 @@ class Run:
         *lines, self.told = self.told.split(b"\n")
         for line in lines:
             words = line.split()
+            if not words[0].isdigit():
+                self.limits.append(line.decode("ascii", "replace"))
+                continue
             status = int(words[0])
             if os.WIFSTOPPED(status):
                 self.forwarder.stop()
@@ -318,9 +327,7 @@ class Run:
                 signal.signal(number, signal.SIG_IGN)
             self.aftermath(record)
         except BaseException as error:  # noqa: BLE001 - the command's end stands; that we cannot explain it is ours alone
-            with contextlib.suppress(OSError):
-                text = f"gpudoctor: this end could not be explained: {type(error).__name__}: {error}\n"
-                os.write(2, text.encode("utf-8", "backslashreplace"))
+            _regret(error)
         finally:
             os._exit(0)
 
@@ -354,6 +361,7 @@ class Run:
             log_refusal=log.refusal if log is not None else "not watched",
             gpu_line=self.gpus.line if self.gpus is not None else b"",
             signals=self.forwarder.noted,
+            limits=tuple(dict.fromkeys(self.limits)),
         )
 
     def _leave_the_rest(self) -> None:
@@ -369,6 +377,12 @@ class Run:
             relay(still_open)
         finally:
             os._exit(0)
+
+
+def _regret(error: BaseException) -> None:
+    with contextlib.suppress(OSError):
+        text = f"gpudoctor: this end could not be explained: {type(error).__name__}: {error}\n"
+        os.write(2, text.encode("utf-8", "backslashreplace"))
 
 
 def _held(pipe: int) -> int:

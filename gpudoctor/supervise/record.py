@@ -21,7 +21,8 @@ class Used(NamedTuple):
 class Record(NamedTuple):
     """One run. `status` is as waitpid() gives it; counters are by name, before and after; `log` is of /dev/kmsg.
 
-    `outputs` are the streams by name; `unread` says of a stream why it is not known. `signals` are those passed on.
+    `outputs` are the streams by name; `unread` says of a stream why it is not known. `signals` are those passed on;
+    `limits` those of the command that can end it, as /proc/PID/limits has them.
     """
 
     settings: RunSettings
@@ -44,3 +45,4 @@ class Record(NamedTuple):
     log_refusal: str
     gpu_line: bytes
     signals: list[Arrived]
+    limits: tuple[str, ...] = ()

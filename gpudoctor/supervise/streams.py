@@ -92,7 +92,8 @@ class Channel:
 def relay(channels: list[Channel]) -> None:
     """Pass on what still comes, until nobody can write any more; nothing is kept of it."""
     for channel in channels:
-        os.set_blocking(channel.source, True)
+        if channel.is_open:
+            os.set_blocking(channel.source, True)
     while any(channel.is_open or channel.pending for channel in channels):
         waiting = [channel.source for channel in channels if channel.is_open and not channel.pending]
         full = [channel.sink for channel in channels if channel.pending]

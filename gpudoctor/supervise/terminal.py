@@ -51,6 +51,12 @@ class Keyboard:
         self.outer.grasp()
         self.keys = b""
         self.interrupted = False
+        self._is_gone = False
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether the terminal serves somebody else for now: a shell may bring us back to it without a word."""
+        return not self.outer.is_raw and not self._is_gone
 
     def type(self) -> None:
         """Take what was typed."""
@@ -60,7 +66,7 @@ class Keyboard:
             self.keys = b""
         self.interrupted = self.interrupted or self.outer.interrupt in self.keys
         if not self.keys:
-            self.outer.is_raw = False  # it has gone; nothing is read from it any more
+            self._is_gone, self.outer.is_raw = True, False  # nothing is read from it any more
         self.press()
 
     def press(self) -> None:

@@ -10,6 +10,7 @@ import struct
 import sys
 import termios
 import time
+from pathlib import Path
 
 import pytest
 
@@ -81,6 +82,59 @@ def test_it_stops_goes_on_and_is_interrupted_like_any_job() -> None:
         os.write(shell.terminal, b"\x03")
         said = shell.type("echo code-$?\n", "code-130")
         assert "gpudoctor: the command" not in said  # whoever pressed the keys needs no explanation
+    finally:
+        shell.close()
+
+
+def test_a_job_that_was_started_in_the_background_gets_the_keys_in_the_foreground() -> None:
+    shell = Shell()
+    try:
+        shell.type(f"{COMMAND} run --no-report -- sh -c 'read x; echo got-$x; exit 4' &\n", "]")
+        assert "Running" in shell.type("jobs\n", "Running")
+        shell.type("fg\n", "gpudoctor run")
+        assert "got-hello" in shell.type("hello\n", "got-hello")
+        shell.type("echo code-$?\n", "code-4")
+        # Stopped, continued in the background, and only then brought back.
+        shell.type(run("sh -c 'echo be\"\"gun; read x; echo got-$x'"), "begun")
+        shell.type("\x1a", "Stopped")
+        shell.type("bg\n", "]+")
+        shell.type("fg\n", "gpudoctor run")
+        assert "got-again" in shell.type("again\n", "got-again")
+        assert " icanon" in shell.type('stty -a; echo d""one\n', "done")
+    finally:
+        shell.close()
+
+
+def test_the_limits_that_a_command_set_itself_are_known(tmp_path: Path) -> None:
+    shell = Shell()
+    try:
+        shell.type(f"cd {tmp_path}\n", "$")
+        shell.type(run("bash -c 'ulimit -f 1; exec head -c 99999 /dev/zero >big'"), "[limits.file_size, likely]")
+    finally:
+        shell.close()
+
+
+# The keeper's first words are read so late that the command has ended by then.
+LATE = """\
+import os, sys, time
+read, us = os.read, os.getpid()
+def late(place, most):
+    if most <= 32 and os.getpid() == us:
+        time.sleep(0.5)
+        os.read = read
+    return read(place, most)
+os.read = late
+sys.argv = ["gpudoctor", "run", "--no-report", "--", "sh", "-c", "exit 3"]
+from gpudoctor.cli.entry import main
+main()
+"""
+
+
+def test_the_status_of_a_command_that_ends_before_we_know_its_number(tmp_path: Path) -> None:
+    (tmp_path / "late.py").write_text(LATE)
+    shell = Shell()
+    try:
+        shell.type(f"{sys.executable} {tmp_path}/late.py; echo co''de-$?\n", "code-3")
     finally:
         shell.close()
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -86,6 +87,7 @@ def test_what_cannot_be_started_ends_with_a_shells_codes(tmp_path: Path) -> None
     ):
         (tmp_path / name).write_bytes(content)
         (tmp_path / name).chmod(mode)
+    (tmp_path / "folder").mkdir()
     expected = {
         "./closed": 126,
         "./crlf": 127,
@@ -94,9 +96,11 @@ def test_what_cannot_be_started_ends_with_a_shells_codes(tmp_path: Path) -> None
         "./foreign": 126,
         "./no": 127,
         "no-such": 127,
+        "./folder": 126,
+        "''": 127,
     }
     for word, code in expected.items():
-        done = subprocess.run([*QUIET, word], cwd=tmp_path, capture_output=True, timeout=60, check=False)
+        done = subprocess.run([*QUIET, word.strip("'")], cwd=tmp_path, capture_output=True, timeout=60, check=False)
         assert done.returncode == code, (word, done.stderr)
         by_shell = subprocess.run(["bash", "-c", f"{word}; exit $?"], cwd=tmp_path, capture_output=True, check=False)
         assert by_shell.returncode == code, (word, by_shell.stderr)
@@ -151,6 +155,28 @@ def test_a_reader_that_goes_away_reaches_the_command() -> None:
     reader.stdin.close()
     assert writer.wait(20) == -signal.SIGPIPE
     assert reader.wait(20) == 0
+
+
+def test_a_reader_that_goes_away_ends_who_wrote_and_not_who_started_it(tmp_path: Path) -> None:
+    # Each reads less than the pipe already holds, so that the writer's next words are on their way when it goes.
+    line = "for n in 1 2 3 4 5; do {} sh -c 'yes; exit 5' | head -c 1; echo ${{PIPESTATUS[0]}}; done"
+    said = []
+    for words in ("", " ".join(QUIET)):
+        script = ["bash", "-c", line.format(words)]
+        done = subprocess.run(script, capture_output=True, cwd=tmp_path, timeout=60, check=True)
+        said.append(done.stdout)
+        assert b"Sent from outside" not in done.stderr
+    assert said[0] == said[1] == b"y5\n" * 5
+
+
+def test_a_limit_on_processor_time_is_the_commands_and_not_ours() -> None:
+    limited = ["bash", "-c", 'ulimit -S -t 1; exec "$@"', "bash"]
+    with subprocess.Popen([*limited, *QUIET, "sh", "-c", "ulimit -t; read x"], stdin=-1, stdout=-1) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"1\n"
+        soft, hard = resource.prlimit(process.pid, resource.RLIMIT_CPU)
+        assert soft == hard
+        process.communicate(b"\n", timeout=60)
 
 
 def test_the_input_is_the_commands_own() -> None:
