@@ -49,6 +49,8 @@ def crash_lines(explained: Explained, facts: Facts) -> list[str]:
             lines += [f"      what decides: {one_line(item.decide)}"] if item.decide else []
     else:
         lines += _cause(first)
+    if facts.text("run.signal") == "SIGKILL" and facts.text("run.oom_kills") == "0":
+        lines.append("  In its control group the kernel killed nothing for memory during this run.")
     lines += [f"  Sent from outside during the run: {one_line(text)}" for text in _texts(facts, "run.signals")[:3]]
     lines += [f"  Core file: {one_line(text)}" for text in _texts(facts, "run.new_core_files")[:2]]
     return [visible(line) for line in lines]
