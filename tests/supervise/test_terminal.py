@@ -160,8 +160,8 @@ def test_a_program_that_draws_is_drawn_the_same() -> None:
     )
     shell = Shell()
     try:
-        plain = shell.type(f'PYTHONUTF8=1 {sys.executable} -c "{draw}"\n', "finished")
-        ours = shell.type(f'PYTHONUTF8=1 {COMMAND} run --no-report -- {sys.executable} -c "{draw}"\n', "finished")
+        plain = shell.type(f'PYTHONUTF8=1 {sys.executable} -c "{draw}"\n', "finished\r\n")
+        ours = shell.type(f'PYTHONUTF8=1 {COMMAND} run --no-report -- {sys.executable} -c "{draw}"\n', "finished\r\n")
         assert "\033[31mred" in ours
         assert plain[plain.index("\033[2J") :] == ours[ours.index("\033[2J") :]
     finally:
