@@ -20,6 +20,7 @@ from gpudoctor.knowledge.source import RulesSource, added_tree, find_rules
 from gpudoctor.knowledge.tables import Table
 from gpudoctor.model.document import Document, Line
 from gpudoctor.model.errors import RulesError
+from gpudoctor.probe.spec import all_probes
 from rule_cases import facts_of
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -129,3 +130,13 @@ def test_a_row_that_is_off_is_named(tmp_path: Path, said: str, wrong: str, words
     with pytest.raises(RulesError) as refused:
         table_of(with_row(tmp_path, row.replace(said, wrong)))
     assert any("driver_branches" in problem and words in problem for problem in refused.value.problems)
+
+
+@pytest.mark.parametrize("name", [one.name for one in all_probes()])
+def test_every_probe_has_a_section_that_says_what_it_does_proves_and_costs(name: str) -> None:
+    sections = re.split(r"^## ", (DOCS / "probes.md").read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    level = next(one.level for one in all_probes() if one.name == name)
+    (section,) = [one for one in sections if one.startswith(f"{name} (")]
+    assert section.startswith(f"{name} ({level})")
+    for word in ("Does", "Proves", "Costs"):
+        assert f"**{word}.**" in section, word

@@ -9,7 +9,9 @@ from gpudoctor.model.child import ChildEnd
 from gpudoctor.model.fact import Fact, FactSpec, FactType
 from gpudoctor.probe.spec import ProbeSpec, facts_of_probe
 
-PROBE = ProbeSpec("sharding", level="full", title="sharded training step", limit_s=60.0, group="sharding", order=62)
+PROBE = ProbeSpec(
+    "sharding", level="full", title="sharded training step", limit_s=60.0, group="sharding", order=62, folder=True
+)
 FACTS = (
     *PROBE.common_facts(),
     FactSpec("probe.sharding.backend", FactType.TEXT, "what carried it: nccl or gloo"),

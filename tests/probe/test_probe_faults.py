@@ -86,6 +86,60 @@ def test_a_healthy_torch_passes_everything_quick(proven: Prove) -> None:
     assert failing(result) == {}
 
 
+@pytest.mark.rig
+@pytest.mark.slow
+def test_everything_full_passes_where_a_compiler_is(
+    rig_requires: Callable[..., None], torch_python: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig_requires("g++")
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    result = prove(CheckSettings(python=torch_python, probes="full", timeout=280.0), (), "cpu")
+    facts = result.diagnosis.facts
+    outcomes = {one.name: facts[f"probe.{one.name}.outcome"] for one in chosen("full")}
+    assert outcomes.pop("peers") == "not_applicable"
+    assert set(outcomes.values()) == {"passed"}, outcomes
+    assert facts["probe.compile.compiler"]
+    assert failing(result) == {}
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "value", "outcome", "words"),
+    [
+        ("TORCHDYNAMO_DISABLE", "1", "not_applicable", "switches torch.compile off"),
+        ("TORCHDYNAMO_SUPPRESS_ERRORS", "1", "failed", "compile"),
+    ],
+)
+def test_what_was_not_compiled_does_not_pass(
+    proven: Prove, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, outcome: str, words: str
+) -> None:
+    """A compiler that always fails, and a variable with which torch goes on without it."""
+    compiler = tmp_path / "g++"
+    compiler.write_text("#!/bin/sh\nexit 1\n")
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CXX", str(compiler))
+    monkeypatch.setenv(name, value)
+    facts = proven("compile", level="full").diagnosis.facts
+    assert facts["probe.compile.outcome"] == outcome
+    assert words in str(facts["probe.compile.said"]).lower()
+
+
+@pytest.mark.slow
+def test_the_rank_that_stopped_sharding_says_why(
+    proven: Prove, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first rank only hears that its neighbour is gone."""
+    folder = broken_torch.write(tmp_path / "site", "second", "torch.nn.functional", "linear")
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    facts = proven("sharding", level="full").diagnosis.facts
+    assert facts["probe.sharding.outcome"] == "failed"
+    assert "only this rank" in str(facts["probe.sharding.output"])
+
+
 @pytest.mark.slow
 def test_full_probes_without_a_compiler(proven: Prove, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -10,6 +10,10 @@ WAYS = {
     "exits": "import os; os._exit(7)",
     "wrong": "return real(*given, **named) * 1.01",
     "nan": "return real(*given, **named) * float('nan')",
+    "second": (
+        "import torch.distributed as d\n    if d.is_initialized() and d.get_rank(): raise OSError('only this rank')"
+        "\n    return real(*given, **named)"
+    ),
     "hangs": "import time, os\n    if os.fork() == 0: time.sleep(600)\n    time.sleep(600)",
 }
 HOOK = """

@@ -5,6 +5,8 @@ A script has one function, `probe(bench)`. It emits figures as it gets them; ret
 
 from __future__ import annotations
 
+import os
+import tempfile
 import time
 
 TYPE_CHECKING = False
@@ -109,6 +111,16 @@ class Bench:
             return "%d of %d MiB free" % (free >> 20, total >> 20)
         except Exception:
             return "its free memory cannot be asked for"
+
+    def own_folder(self) -> str:
+        """An empty folder in which everything that torch writes goes from now on; whoever started the child takes it
+        away, also where the child was killed. Only without such an owner is it left to the script."""
+        folder = str(self.options.get("folder", "")) or tempfile.mkdtemp(prefix="gpudoctor-")
+        os.makedirs(folder, exist_ok=True)
+        inner = os.path.join(folder, "triton")
+        os.environ.update(TORCHINDUCTOR_CACHE_DIR=folder, TRITON_CACHE_DIR=inner, TMPDIR=folder)
+        tempfile.tempdir = folder  # what was asked for before is remembered, whatever the variable says by now
+        return folder
 
     def random(self, *shape: int) -> Any:
         """Normal random numbers, float32 on the CPU, the same on every machine and in every run."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import tempfile
 import time
 
 TYPE_CHECKING = False
@@ -19,6 +18,10 @@ def probe(bench: Any) -> None:
     torch = bench.torch
     if not hasattr(torch, "compile"):
         bench.not_applicable("this torch has no torch.compile (2.0 brought it)")
+    for name in ("TORCH_COMPILE_DISABLE", "TORCHDYNAMO_DISABLE"):
+        if os.environ.get(name) == "1":
+            bench.not_applicable("%s=1 switches torch.compile off" % name)
+    os.environ.pop("TORCHDYNAMO_SUPPRESS_ERRORS", None)  # it would pass what cannot be compiled, uncompiled
     wanted = os.environ.get("CXX" if not bench.on_gpu else "CC", "")
     names = [wanted] if wanted else (["gcc", "cc", "clang"] if bench.on_gpu else ["g++", "clang++"])
     compiler = next((found for found in map(shutil.which, names) if found), None)
@@ -27,17 +30,14 @@ def probe(bench: Any) -> None:
     bench.emit({"compiler": compiler})
     if bench.on_gpu and not triton_is_there():
         bench.not_applicable("triton, which compiles for the GPU, is not installed")
-    folder = str(bench.options.get("folder", "")) or tempfile.mkdtemp(prefix="gpudoctor-compile-")
-    os.makedirs(folder, exist_ok=True)
-    os.environ.update(TORCHINDUCTOR_CACHE_DIR=folder, TRITON_CACHE_DIR=os.path.join(folder, "triton"), TMPDIR=folder)
-    tempfile.tempdir = folder  # what was asked for before is remembered, whatever the variable says by now
+    folder = bench.own_folder()
     os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"
     try:
         attempt(bench)
     except Exception as error:
         text = "%s: %s" % (type(error).__name__, error)
-        if "Python" in text and "not supported" in text:
-            bench.not_applicable(text)
+        if ("Python" in text and "not supported" in text) or "too old to be supported" in text:
+            bench.not_applicable(text)  # of this Python, or of a GPU before triton's first
         raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
