@@ -262,6 +262,12 @@ def limited(**limits: int) -> Callable[[], None]:
     return apply
 
 
+def causes_of(ended: Ended) -> list[str]:
+    return [
+        item["cause"] for item in ended.document["findings"] if item["kind"] == "fail" and item["severity"] == "error"
+    ]
+
+
 def test_so_little_address_space_that_a_whole_report_just_fits_or_the_reason_is_told(bare_python: str) -> None:
     for mebibytes in (40, 64):
         ended = check("--python", bare_python, preexec_fn=limited(AS=mebibytes << 20))
@@ -276,6 +282,14 @@ def test_an_import_of_torch_that_gets_no_memory(bare_python: str, tmp_path: Path
     ended = check("--python", bare_python, env={"PYTHONPATH": str(folder)}, preexec_fn=limited(AS=300 << 20)).is_whole()
     assert ended.value("torch.import_error").startswith("MemoryError")
     assert ended.status == 1
+    assert causes_of(ended)[0] == "limits.address_space"
+
+
+@pytest.mark.torch
+def test_address_space_too_small_for_a_real_torch(torch_python: str) -> None:
+    ended = check("--python", torch_python, "--probes", "none", preexec_fn=limited(AS=300 << 20)).is_whole()
+    assert "failed to map segment from shared object" in ended.value("torch.import_failure_line")
+    assert causes_of(ended) == ["limits.address_space"]
 
 
 def test_a_container_of_64_mebibytes_that_ends_the_import_of_torch(

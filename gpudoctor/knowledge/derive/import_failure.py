@@ -13,7 +13,8 @@ FACTS = (
         "torch.import_failure",
         FactType.TEXT,
         "glibc, empty_library, nccl_symbol, shadowed_library, undefined_symbol, missing_library, wrong_architecture, "
-        "no_permission, numpy, shadowed_module, missing_module or other; none where the import raised nothing.",
+        "mapping_not_permitted, mapping_refused, out_of_memory, no_permission, numpy, shadowed_module, missing_module "
+        "or other; none where the import raised nothing.",
     ),
     FactSpec("torch.import_failure_line", FactType.TEXT, "The line of the exception that says so."),
     FactSpec("numpy.abi_warning", FactType.TEXT, "The words in which torch says that it cannot use this NumPy."),
@@ -33,6 +34,12 @@ _KINDS = (
     ("undefined_symbol", r"undefined symbol"),
     ("wrong_architecture", r"wrong ELF class|invalid ELF header|cannot execute binary"),
     ("missing_library", r"cannot open shared object file: No such file|DLL load failed"),
+    (
+        "mapping_not_permitted",
+        r"failed to map segment from shared object: (?:Operation not permitted|Permission denied)",
+    ),
+    ("mapping_refused", r"failed to map segment from shared object|cannot map zero-fill pages"),
+    ("out_of_memory", r"^MemoryError|bad_alloc"),
     ("no_permission", r"cannot open shared object file: Permission denied|Operation not permitted"),
     ("numpy", r"compiled using NumPy 1|numpy\.core\.multiarray failed|_ARRAY_API not found"),
     ("shadowed_module", r"partially initialized module|circular import|has no attribute"),
@@ -49,6 +56,11 @@ def derive(facts: Facts, tables: Tables) -> Iterable[Fact]:
     if isinstance(outcome, Unknown) and error is None:
         yield Fact("torch.import_failure", outcome)
         yield Fact("torch.import_failure_line", outcome)
+        return
+    aborted = [line for line in (facts.text("torch.import_stderr") or "").splitlines() if "std::bad_alloc" in line]
+    if outcome == "crashed" and aborted:
+        yield Fact("torch.import_failure", "out_of_memory")
+        yield Fact("torch.import_failure_line", aborted[0].strip()[:400])
         return
     # A SystemExit has a text like any exception, but says no more than that torch, or what it loads, left.
     if error is None or outcome in ("imported", "exited"):
