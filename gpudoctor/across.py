@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from gpudoctor.diagnose import machine_catalogue
 from gpudoctor.host import last_resort
 from gpudoctor.host.local import LocalHost
+from gpudoctor.judging import machine_catalogue
 from gpudoctor.knowledge.derive_facts import derive_all
 from gpudoctor.knowledge.evaluate import judge
 from gpudoctor.knowledge.read_check import questions_of

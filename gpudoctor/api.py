@@ -44,8 +44,8 @@ def judge(text: str | bytes, *, name: str = "text", expect_gpus: str = "any", ru
     Nothing of this machine enters the judgement. `name` stands where the text is quoted. ExaminationError for a text
     that is empty or a report that is broken.
     """
+    from gpudoctor.declared import known_specs
     from gpudoctor.documents import judge_report, judge_text
-    from gpudoctor.explain import known_specs
     from gpudoctor.report.read import looks_like_report, read_report
 
     data = text.encode("utf-8", "replace") if isinstance(text, str) else text
@@ -72,7 +72,7 @@ def explain_exit(status: str | int, evidence: Iterable[str | Path] = (), *, rule
 
 def to_json(diagnosis: Diagnosis, *, redact: bool = True) -> str:
     """A diagnosis as the document of `check --json`; without names, addresses and secrets unless told otherwise."""
-    from gpudoctor.explain import known_specs
+    from gpudoctor.declared import known_specs
     from gpudoctor.report.json_v1 import diagnosis_text
     from gpudoctor.report.redact import redact_diagnosis
 
@@ -82,7 +82,7 @@ def to_json(diagnosis: Diagnosis, *, redact: bool = True) -> str:
 
 def to_markdown(diagnosis: Diagnosis, *, redact: bool = True) -> str:
     """A diagnosis as Markdown for an issue; without names, addresses and secrets unless told otherwise."""
-    from gpudoctor.explain import known_specs
+    from gpudoctor.declared import known_specs
     from gpudoctor.report.markdown import render
     from gpudoctor.report.redact import redact_diagnosis
 

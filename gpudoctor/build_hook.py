@@ -52,7 +52,7 @@ def _finished() -> bytes:
     """The rules as finished objects. The code beside this file makes them; it needs none of its dependencies."""
     sys.path.insert(0, str(_HERE.parent))
     try:
-        from gpudoctor.explain import known_specs
+        from gpudoctor.declared import known_specs
         from gpudoctor.knowledge.catalogue import Catalogue
         from gpudoctor.knowledge.source import find_rules
 

@@ -1,4 +1,4 @@
-"""From a machine to a diagnosis: collect, examine the target, derive, judge.
+"""From a machine to a diagnosis: collect, examine the target, and have it judged.
 
 A live machine and a recorded one take the same way; only the host differs.
 """
@@ -9,26 +9,21 @@ import _thread
 import contextlib
 import functools
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
 from gpudoctor.collect.base import STAGE_CHILD, STAGE_FILES
 from gpudoctor.collect.registry import Collector, collectors_named, collectors_of
-from gpudoctor.explain import known_specs, machine_specs
+from gpudoctor.declared import machine_specs
 from gpudoctor.host.base import Host
+from gpudoctor.judging import Result, machine_catalogue, of_machine
 from gpudoctor.knowledge.catalogue import Catalogue
-from gpudoctor.knowledge.clues import allowed_by_facts
-from gpudoctor.knowledge.derive_facts import derivation, derive_all, derived_specs
-from gpudoctor.knowledge.evaluate import judge
-from gpudoctor.knowledge.log_findings import with_messages
-from gpudoctor.knowledge.match import Matcher
+from gpudoctor.knowledge.derive_facts import derive_all
 from gpudoctor.knowledge.source import find_rules
-from gpudoctor.model.diagnosis import Diagnosis, Target
-from gpudoctor.model.document import Document, Line
+from gpudoctor.model.diagnosis import Target
 from gpudoctor.model.errors import ExaminationError
 from gpudoctor.model.fact import Fact, Facts, FactSpec
-from gpudoctor.model.finding import Finding
 from gpudoctor.model.record import record
 from gpudoctor.model.run import Run
 from gpudoctor.probe.registry import Examination, ProbeSettings, examine, unanswered
@@ -66,14 +61,6 @@ class CheckSettings:
     source: str = ""
 
 
-@record
-class Result:
-    """A diagnosis with the declarations of the facts in it."""
-
-    diagnosis: Diagnosis
-    specs: Mapping[str, FactSpec]
-
-
 def diagnose(settings: CheckSettings, progress: Progress = lambda _step: None) -> Result:
     """Judge a machine; ExaminationError where it, its record or the asked-for interpreter cannot be examined."""
     with open_host(settings) as (host, kind), Observation(host, settings, kind, progress) as observation:
@@ -82,7 +69,7 @@ def diagnose(settings: CheckSettings, progress: Progress = lambda _step: None) -
         _ = catalogue.rules
         facts, runs, target = observation.finish()
     progress("judging")
-    return concluded(catalogue, facts, runs, target)
+    return of_machine(catalogue, facts, runs, target)
 
 
 def prove(settings: CheckSettings, names: Sequence[str] = (), device: str = "") -> Result:
@@ -95,21 +82,7 @@ def prove(settings: CheckSettings, names: Sequence[str] = (), device: str = "") 
     catalogue = machine_catalogue(settings.rules)
     with open_host(settings) as (host, kind):
         found = examine(host, ProbeSettings(python=settings.python, kind=kind, groups=groups))
-    return concluded(catalogue, Facts(found.facts), found.runs, found.target)
-
-
-def judge_again(facts: Facts, runs: Iterable[Run], target: Target, rules: tuple[Path, ...] = ()) -> Result:
-    """Judge what a report says by the present rules: what was observed stays, what was derived is derived anew."""
-    catalogue = machine_catalogue(rules)
-    derived = derived_specs()
-    observed = Facts(fact for fact in facts.items_sorted() if fact.key not in derived)
-    return concluded(catalogue, observed, runs, target)
-
-
-@functools.lru_cache(maxsize=4)
-def machine_catalogue(rules: tuple[Path, ...]) -> Catalogue:
-    """Declarations and rules, read once for however many reports are judged by them."""
-    return Catalogue(find_rules(rules), machine_specs)
+    return of_machine(catalogue, Facts(found.facts), found.runs, found.target)
 
 
 def see(settings: CheckSettings, progress: Progress = lambda _step: None) -> tuple[Facts, dict[str, FactSpec]]:
@@ -233,45 +206,6 @@ def read_files(
 def _read_in_order(host: Host, chosen: Sequence[Collector], answers: SimpleQueue[tuple[list[Fact], Run]]) -> None:
     for item in chosen:
         answers.put(item.run(host))
-
-
-def concluded(catalogue: Catalogue, facts: Facts, runs: Iterable[Run], target: Target) -> Result:
-    """The diagnosis, with the declarations that the rules were read by."""
-    return Result(conclude(catalogue, facts, runs, target), catalogue.facts or {})
-
-
-def conclude(catalogue: Catalogue, facts: Facts, runs: Iterable[Run], target: Target) -> Diagnosis:
-    """Derive, judge and put the diagnosis together."""
-    outcome = derivation(facts, catalogue.tables)
-    derived = outcome.facts
-    judgement = judge(catalogue, derived, lambda found: _with_words_of_probes(catalogue, derived, found))
-    bugs = tuple(Run("derive", "failed", detail=bug) for bug in outcome.bugs)
-    return Diagnosis(
-        health=judgement.health,
-        primary=next((one.cause for one in judgement.findings if one.check == judgement.primary), ""),
-        target=target,
-        rules=catalogue.info(),
-        facts=derived,
-        findings=judgement.findings,
-        chains=judgement.chains,
-        runs=(*runs, *bugs),
-    )
-
-
-def _with_words_of_probes(catalogue: Catalogue, facts: Facts, found: list[Finding]) -> list[Finding]:
-    """The findings, and what the words of probes that ended badly mean: read as a crashed program's log is read."""
-    documents = []
-    for key in facts:
-        parts = key.split(".")
-        if parts[0] == "probe" and parts[2:] == ["outcome"] and facts.text(key) in ("failed", "crashed"):
-            words = "\n".join(facts.text(f"probe.{parts[1]}.{name}") or "" for name in ("output", "said"))
-            lines = tuple(Line(number, text) for number, text in enumerate(words.splitlines(), 1) if text.strip())
-            documents.append(Document(f"probe.{parts[1]}.output", "log", lines, line_count=len(lines)))
-    if not documents:
-        return found
-    spoken = Catalogue(catalogue.source, known_specs())  # signatures also ask for facts that only documents state
-    signatures = [entry for entry in spoken.signatures.values() if allowed_by_facts(entry, facts)]
-    return with_messages(spoken, facts, Matcher(signatures).match(documents), found)
 
 
 T = TypeVar("T")

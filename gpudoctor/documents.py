@@ -7,22 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from gpudoctor.diagnose import CheckSettings, Result
-from gpudoctor.explain import known_specs, triggers_of
+from gpudoctor.declared import known_specs
+from gpudoctor.diagnose import CheckSettings
+from gpudoctor.explain import triggers_of
 from gpudoctor.intake import environment
 from gpudoctor.intake.mentions import without_mentions
 from gpudoctor.intake.merge import facts_of
 from gpudoctor.intake.registry import clean_text, document_of
 from gpudoctor.intake.scan import Triggers, scan
 from gpudoctor.intake.statements import STATED
+from gpudoctor.judging import Result, concluded
 from gpudoctor.knowledge.catalogue import Catalogue
 from gpudoctor.knowledge.clues import allowed_by_facts
-from gpudoctor.knowledge.derive_facts import derivation, derived_specs
-from gpudoctor.knowledge.evaluate import judge
+from gpudoctor.knowledge.derive_facts import derived_specs
 from gpudoctor.knowledge.log_findings import with_earlier_messages, with_messages
 from gpudoctor.knowledge.match import Match, Matcher
 from gpudoctor.knowledge.source import find_rules
-from gpudoctor.model.diagnosis import Diagnosis, Target
+from gpudoctor.model.diagnosis import Target
 from gpudoctor.model.document import Document, Line
 from gpudoctor.model.errors import ExaminationError
 from gpudoctor.model.fact import Fact, Facts, Reason, Unknown
@@ -64,7 +65,7 @@ def judge_text(
         return with_messages(catalogue, facts, _matches(catalogue, pasted.document, facts), found)
 
     target = Target("document", "", f"the text of {pasted.document.name} was judged, not this machine")
-    return _judged(catalogue, pasted.facts, pasted.runs, target, complete)
+    return concluded(catalogue, pasted.facts, pasted.runs, target, complete)
 
 
 def judge_report(
@@ -85,35 +86,12 @@ def judge_report(
     def complete(judged: Facts, found: list[Finding]) -> list[Finding]:
         return with_earlier_messages(judged, known, found)
 
-    return _judged(catalogue, observed, runs, replace(target, kind="document"), complete)
+    return concluded(catalogue, observed, runs, replace(target, kind="document"), complete)
 
 
 def _is_stated(target: Target, fact: Fact) -> bool:
     """Whether a document may have stated what a live machine derives: the driver's version or the GPUs, outright."""
     return target.kind == "document" and fact.key in STATED and (fact.is_known or fact.value == NOT_TOLD)
-
-
-def _judged(
-    catalogue: Catalogue,
-    facts: Facts,
-    runs: Sequence[Run],
-    target: Target,
-    complete: Callable[[Facts, list[Finding]], list[Finding]],
-) -> Result:
-    outcome = derivation(facts, catalogue.tables)
-    judgement = judge(catalogue, outcome.facts, lambda found: complete(outcome.facts, found))
-    bugs = tuple(Run("derive", "failed", detail=bug) for bug in outcome.bugs)
-    diagnosis = Diagnosis(
-        health=judgement.health,
-        primary=next((one.cause for one in judgement.findings if one.check == judgement.primary), ""),
-        target=target,
-        rules=catalogue.info(),
-        facts=outcome.facts,
-        findings=judgement.findings,
-        chains=judgement.chains,
-        runs=(*runs, *bugs),
-    )
-    return Result(diagnosis, dict(catalogue.facts or {}))
 
 
 def read_pasted(name: str, data: bytes, triggers: Triggers, expect_gpus: str = "any") -> Pasted:

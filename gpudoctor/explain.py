@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from gpudoctor.declared import known_specs
 from gpudoctor.knowledge.catalogue import Catalogue
 from gpudoctor.knowledge.clues import allowed_by_facts, clue_matches
 from gpudoctor.knowledge.expand import keys_in
@@ -23,7 +24,7 @@ from gpudoctor.model.errors import UsageError
 from gpudoctor.model.evidence import Evidence
 from gpudoctor.model.exit_status import ExitStatus
 from gpudoctor.model.explanation import Explained, Explanation, Likelihood, RuledOut, Verdict
-from gpudoctor.model.fact import Fact, Facts, FactSpec, FactType
+from gpudoctor.model.fact import Fact, Facts
 from gpudoctor.model.record import replace
 from gpudoctor.model.signature import Role
 
@@ -53,7 +54,6 @@ KERNEL_LINES = {"kernel_log.oom_lines": "ut of memory: Kill", "kernel_log.xid_li
 MOST_LINES = 3
 # Older lines tell of somebody else's crash.
 RECENT_SECONDS = 600.0
-GIVEN = {"expect.gpus": FactSpec("expect.gpus", FactType.TEXT, "how many GPUs the user expects: any, none or a number")}
 BRING = (
     "the end of the job's log (`2>&1 | tail -n 200`)",
     "`docker inspect NAME`, `kubectl get pod NAME -o json` or `sacct -j JOB -l` of the container or job",
@@ -304,22 +304,6 @@ def local_traces() -> tuple[Facts, tuple[str, ...]]:
             found, _runs = run_collectors(host, chosen=collectors_named(KERNEL_LOG[0]))
             return facts.merged(found), (*looked_at, KERNEL_LOG[1])
     return facts, looked_at
-
-
-def machine_specs() -> dict[str, FactSpec]:
-    """The declarations of all facts that a machine yields, and of those derived from them."""
-    from gpudoctor.collect.registry import collect_specs
-    from gpudoctor.knowledge.derive_facts import derived_specs
-    from gpudoctor.probe.registry import fact_specs
-
-    return {**derived_specs(), **fact_specs(), **collect_specs(), **GIVEN}
-
-
-def known_specs() -> dict[str, FactSpec]:
-    """The declarations of all facts, those that documents state among them."""
-    from gpudoctor.intake.registry import intake_specs
-
-    return {**intake_specs(), **machine_specs()}
 
 
 __all__ = ["ExplainSettings", "compose", "explain_documents", "explain_exit", "under"]

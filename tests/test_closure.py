@@ -10,7 +10,7 @@ import pytest
 
 from gpudoctor.cli.main import COMMANDS
 from gpudoctor.collect.registry import collect_specs
-from gpudoctor.explain import known_specs
+from gpudoctor.declared import known_specs
 from gpudoctor.knowledge.catalogue import Catalogue
 from gpudoctor.knowledge.derive_facts import derive_modules, derived_specs
 from gpudoctor.knowledge.expand import keys_in

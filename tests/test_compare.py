@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from gpudoctor.compare import LIKELY, compare
+from gpudoctor.declared import known_specs
 from gpudoctor.diagnose import CheckSettings
 from gpudoctor.documents import judge_text
-from gpudoctor.explain import known_specs
 from gpudoctor.knowledge.catalogue import Catalogue
 from gpudoctor.knowledge.source import find_rules
 from gpudoctor.model.comparison import Comparison

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gpudoctor.diagnose import CheckSettings, Result
+from gpudoctor.declared import known_specs
+from gpudoctor.diagnose import CheckSettings
 from gpudoctor.documents import judge_report, judge_text
-from gpudoctor.explain import known_specs
+from gpudoctor.judging import Result
 from gpudoctor.model.diagnosis import Health
 from gpudoctor.model.errors import ExaminationError
 from gpudoctor.model.fact import Unknown

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gpudoctor.explain import known_specs
+from gpudoctor.declared import known_specs
 from gpudoctor.knowledge.catalogue import Catalogue
 from gpudoctor.knowledge.compile import read_rule
 from gpudoctor.knowledge.evaluate import judge

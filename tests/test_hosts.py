@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from gpudoctor.cli.check import exit_code
-from gpudoctor.diagnose import CheckSettings, Result, diagnose
+from gpudoctor.diagnose import CheckSettings, diagnose
+from gpudoctor.judging import Result
 from gpudoctor.model.finding import Kind
 from gpudoctor.model.rule import Severity
 from gpudoctor.report.json_v1 import diagnosis_text

@@ -12,8 +12,8 @@ from command import Ended, gpudoctor
 from gpudoctor.api import to_json
 from gpudoctor.cli.check import of_document
 from gpudoctor.compare import compare
+from gpudoctor.declared import known_specs
 from gpudoctor.diagnose import CheckSettings, diagnose
-from gpudoctor.explain import known_specs
 from gpudoctor.knowledge.catalogue import Catalogue
 from gpudoctor.knowledge.source import find_rules
 

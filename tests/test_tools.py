@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from gpudoctor.diagnose import CheckSettings, Result
+from gpudoctor.diagnose import CheckSettings
 from gpudoctor.documents import judge_text
 from gpudoctor.intake.statements import STATED
+from gpudoctor.judging import Result
 from gpudoctor.model.fact import Facts, Unknown
 from gpudoctor.model.finding import Kind
 from gpudoctor.model.rule import Severity

@@ -12,9 +12,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from gpudoctor.diagnose import Result, judge_again
 from gpudoctor.host.child import Children
 from gpudoctor.intake.run_record import FACTS
+from gpudoctor.judging import Result, judge_again
 from gpudoctor.knowledge.catalogue import Catalogue
 from gpudoctor.knowledge.source import find_rules
 from gpudoctor.model.diagnosis import Target

@@ -23,8 +23,9 @@ from gpudoctor.cli.options import (
 )
 from gpudoctor.cli.output import colour_wanted, columns, for_readers, output_stream
 from gpudoctor.cli.progress import progress_line
-from gpudoctor.diagnose import CheckSettings, Result, diagnose
-from gpudoctor.explain import known_specs
+from gpudoctor.declared import known_specs
+from gpudoctor.diagnose import CheckSettings, diagnose
+from gpudoctor.judging import Result
 from gpudoctor.model.diagnosis import Diagnosis
 from gpudoctor.model.errors import ExaminationError, UsageError
 from gpudoctor.model.finding import Kind

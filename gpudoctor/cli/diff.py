@@ -14,7 +14,8 @@ from gpudoctor.cli.options import json_option, output_option, python_option, red
 from gpudoctor.cli.output import for_readers, output_stream
 from gpudoctor.cli.progress import progress_line
 from gpudoctor.compare import LIKELY, POSSIBLE, compare
-from gpudoctor.diagnose import CheckSettings, Progress, Result, diagnose
+from gpudoctor.diagnose import CheckSettings, Progress, diagnose
+from gpudoctor.judging import Result
 from gpudoctor.knowledge.catalogue import Catalogue
 from gpudoctor.knowledge.source import find_rules
 from gpudoctor.model.errors import UsageError

@@ -22,7 +22,8 @@ from gpudoctor.cli.options import (
 )
 from gpudoctor.cli.output import columns, for_readers, output_stream
 from gpudoctor.cli.progress import progress_line
-from gpudoctor.diagnose import CheckSettings, Result, prove
+from gpudoctor.diagnose import CheckSettings, prove
+from gpudoctor.judging import Result
 from gpudoctor.model.errors import UsageError
 from gpudoctor.model.fact import Unknown
 from gpudoctor.model.finding import Kind

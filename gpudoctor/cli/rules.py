@@ -12,7 +12,7 @@ from gpudoctor.cli.exit_codes import Exit
 from gpudoctor.cli.options import json_option, rules_option
 from gpudoctor.cli.output import write_out
 from gpudoctor.cli.rules_verify import command as verify_rules
-from gpudoctor.explain import known_specs
+from gpudoctor.declared import known_specs
 from gpudoctor.knowledge.catalogue import Catalogue
 from gpudoctor.knowledge.source import find_rules
 

@@ -14,7 +14,8 @@ import statistics
 import time
 from pathlib import Path
 
-from gpudoctor.diagnose import CheckSettings, diagnose, judge_again
+from gpudoctor.diagnose import CheckSettings, diagnose
+from gpudoctor.judging import judge_again
 from gpudoctor.model.diagnosis import Diagnosis
 
 HOSTS = Path(__file__).resolve().parents[1] / "hosts"

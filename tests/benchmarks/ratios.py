@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 JUDGE = """
-from gpudoctor.diagnose import judge_again
+from gpudoctor.judging import judge_again
 from gpudoctor.model.diagnosis import Target
 from gpudoctor.model.fact import Fact, Facts
 facts = Facts([Fact("expect.gpus", "any"), Fact("gpu.count", 1), Fact("torch.installed", True)])

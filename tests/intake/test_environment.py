@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gpudoctor.explain import known_specs
+from gpudoctor.declared import known_specs
 from gpudoctor.intake import environment
 from gpudoctor.intake.statements import STATED
 from record_tools import RECIPES

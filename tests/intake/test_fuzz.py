@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gpudoctor.explain import known_specs
+from gpudoctor.declared import known_specs
 from gpudoctor.intake.registry import clean_text, document_of, readers, recognise
 from gpudoctor.intake.scan import Triggers, scan
 from gpudoctor.model.document import KINDS

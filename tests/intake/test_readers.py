@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gpudoctor.explain import known_specs
+from gpudoctor.declared import known_specs
 from gpudoctor.intake import partial_json, partial_yaml
 from gpudoctor.intake.crash_facts import BORROWED, bytes_of, decimal_bytes_of
 from gpudoctor.intake.registry import document_of, recognise

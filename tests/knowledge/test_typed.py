@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gpudoctor.explain import known_specs
+from gpudoctor.declared import known_specs
 from gpudoctor.knowledge import catalogue as catalogue_module
 from gpudoctor.knowledge import source
 from gpudoctor.knowledge.catalogue import FACTS, FINISHED, Catalogue

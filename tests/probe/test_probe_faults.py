@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 import broken_torch
-from gpudoctor.diagnose import CheckSettings, Result, prove
+from gpudoctor.diagnose import CheckSettings, prove
+from gpudoctor.judging import Result
 from gpudoctor.model.finding import Kind
 from gpudoctor.model.record import replace
 from gpudoctor.probe import compile as compile_probe

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gpudoctor.explain import known_specs
+from gpudoctor.declared import known_specs
 from gpudoctor.knowledge.catalogue import Catalogue
 from gpudoctor.knowledge.derive_facts import derivation
 from gpudoctor.knowledge.judge_rule import judge_rule

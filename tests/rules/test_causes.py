@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gpudoctor.explain import known_specs
+from gpudoctor.declared import known_specs
 from gpudoctor.knowledge.catalogue import Catalogue
 from gpudoctor.knowledge.source import find_rules
 from gpudoctor.model.cause import Actor, Cause, Remedy

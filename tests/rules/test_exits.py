@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gpudoctor.explain import known_specs
+from gpudoctor.declared import known_specs
 from gpudoctor.knowledge.catalogue import Catalogue
 from gpudoctor.knowledge.source import find_rules
 from gpudoctor.model.exit_status import ExitMeaning, ExitStatus, signal_name

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from gpudoctor.explain import explain_documents, known_specs, triggers_of
+from gpudoctor.declared import known_specs
+from gpudoctor.explain import explain_documents, triggers_of
 from gpudoctor.intake.scan import scan
 from gpudoctor.knowledge.catalogue import Catalogue
 from gpudoctor.knowledge.clues import allowed_by_facts, clue_matches

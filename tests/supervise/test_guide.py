@@ -14,7 +14,7 @@ import pytest
 from command import COMMAND, environment, gpudoctor
 from gpudoctor.cli import check as check_cli
 from gpudoctor.cli import run as run_cli
-from gpudoctor.explain import known_specs
+from gpudoctor.declared import known_specs
 from gpudoctor.knowledge.catalogue import Catalogue
 from gpudoctor.knowledge.source import find_rules
 from gpudoctor.supervise.options import FLAGS, VALUES, RunSettings, read_quickly
