@@ -10,13 +10,12 @@ from gpudoctor.host.local import LocalHost
 from gpudoctor.judging import machine_catalogue
 from gpudoctor.knowledge.derive_facts import derive_all
 from gpudoctor.knowledge.evaluate import judge
-from gpudoctor.knowledge.read_check import questions_of
 from gpudoctor.model.diagnosis import Diagnosis, Health
 from gpudoctor.model.errors import ExaminationError
 from gpudoctor.model.fact import Facts, FactSpec, Unknown
 from gpudoctor.model.finding import Finding, Kind
 from gpudoctor.model.record import as_dict, record, replace
-from gpudoctor.model.rule import Rule, Severity
+from gpudoctor.model.rule import Rule, Severity, questions_of
 from gpudoctor.probe import ring_across
 from gpudoctor.probe.launch import Given, Place, place_of
 from gpudoctor.probe.registry import ProbeSettings, examine

@@ -30,9 +30,9 @@ class BuildRules(build_py):  # type: ignore[misc] # setuptools brings no types
         super().run()
         if not self.editable_mode:
             compiler = _compiler()
-            text = compiler.pack(compiler.read_tree(_RULES))
+            packed = compiler.pack(compiler.read_tree(_RULES))
             target.mkdir(parents=True, exist_ok=True)
-            (target / compiler.PACKED_NAME).write_bytes(text.encode("utf-8"))
+            (target / compiler.PACKED_NAME).write_bytes(packed)
             (target / "typed.bin").write_bytes(_finished())
 
     def build_module(self, module: str, module_file: str, package: object) -> object:
@@ -44,7 +44,7 @@ class BuildRules(build_py):  # type: ignore[misc] # setuptools brings no types
     def get_outputs(self, include_bytecode: bool = True) -> list[str]:
         """The files that the build makes, the packed one among them."""
         outputs = super().get_outputs(include_bytecode)
-        made = [] if self.editable_mode else ["compiled.json", "typed.bin"]
+        made = [] if self.editable_mode else ["packed.bin", "typed.bin"]
         return [*outputs, *(str(Path(self.build_lib) / _TARGET / name) for name in made)]
 
 

@@ -47,7 +47,7 @@ def build(sources: Path, kind: str, out: Path) -> Path:
 def packed_rules(wheel: Path) -> dict:
     with zipfile.ZipFile(wheel) as archive:
         assert not [name for name in archive.namelist() if "build_hook" in name]
-        rules, digest = unpack(archive.read("gpudoctor/_rules/compiled.json").decode("utf-8"))
+        rules, digest = unpack(archive.read("gpudoctor/_rules/packed.bin"))
         finished = Typed(archive.read("gpudoctor/_rules/typed.bin"))
         assert finished.digest == digest
         assert set(finished.section("causes") or ()) == {id_of(path) for path in rules if path.startswith("causes/")}

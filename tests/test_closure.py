@@ -14,9 +14,9 @@ from gpudoctor.declared import known_specs
 from gpudoctor.knowledge.catalogue import Catalogue
 from gpudoctor.knowledge.derive_facts import derive_modules, derived_specs
 from gpudoctor.knowledge.expand import keys_in
-from gpudoctor.knowledge.read_check import questions_of
 from gpudoctor.knowledge.source import find_rules
 from gpudoctor.model.fact import Unknown
+from gpudoctor.model.rule import questions_of
 from gpudoctor.probe.registry import fact_specs
 from rule_cases import read_cases
 

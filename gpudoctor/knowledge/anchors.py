@@ -6,10 +6,16 @@ import importlib
 import re
 import sys
 from collections.abc import Iterable
-from typing import Any
+
+TYPE_CHECKING = False  # as in typing; see model.record
+if TYPE_CHECKING:
+    from typing import Any
+
+    from typing_extensions import TypeAlias
+
 
 _parser: Any = importlib.import_module("re._parser" if sys.version_info >= (3, 11) else "sre_parse")
-Node = Any  # a piece of a parsed pattern; the standard library gives it no type
+Node: TypeAlias = "Any"  # a piece of a parsed pattern; the standard library gives it no type
 _GAP = "\0"  # anything could stand here
 _MOST_READINGS = 512
 

@@ -7,21 +7,21 @@ or `unknown`; rows of less than high confidence never make a pair impossible, an
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from gpudoctor.knowledge import rows
 from gpudoctor.model.version import Version
 
+TYPE_CHECKING = False  # as in typing; see model.record
 if TYPE_CHECKING:
     from gpudoctor.knowledge.tables import Row, Tables
 
 OFFICIAL = "official"
 IMPOSSIBLE = "impossible"
 UNKNOWN = "unknown"
-_CUDA_LABEL = re.compile(r"cu\d{2,3}")
+_CUDA_LABEL = r"cu\d{2,3}"
 _PLAIN_LABELS = {"", "cpu"}
 # PyTorch's own builds for AMD and Intel; AMD's and everybody else's have more in their labels.
-_OTHER_VENDOR = re.compile(r"rocm\d{1,2}\.\d{1,2}(?:\.\d{1,2})?|xpu")
+_OTHER_VENDOR = r"rocm\d{1,2}\.\d{1,2}(?:\.\d{1,2})?|xpu"
 
 
 def variant_name(cuda: Version) -> str:
@@ -31,17 +31,17 @@ def variant_name(cuda: Version) -> str:
 
 def is_plain(torch: Version) -> bool:
     """Whether the version looks like a release that PyTorch publishes: no pre-release, no label of somebody's own."""
-    return not torch.is_prerelease and (torch.local in _PLAIN_LABELS or bool(_CUDA_LABEL.fullmatch(torch.local)))
+    return not torch.is_prerelease and (torch.local in _PLAIN_LABELS or bool(re.fullmatch(_CUDA_LABEL, torch.local)))
 
 
 def has_own_label(torch: Version) -> bool:
     """Whether it is a nightly, a vendor's or an own build; PyTorch's builds for AMD and Intel GPUs are none."""
-    return not is_plain(torch) and (torch.is_prerelease or not _OTHER_VENDOR.fullmatch(torch.local))
+    return not is_plain(torch) and (torch.is_prerelease or not re.fullmatch(_OTHER_VENDOR, torch.local))
 
 
 def variant_of(torch: Version, cuda: Version | None) -> str:
     """The variant of an installed torch: its label, else its CUDA version; empty where neither tells."""
-    if torch.local == "cpu" or _CUDA_LABEL.fullmatch(torch.local):
+    if torch.local == "cpu" or re.fullmatch(_CUDA_LABEL, torch.local):
         return torch.local
     return "" if torch.local or cuda is None else variant_name(cuda)
 

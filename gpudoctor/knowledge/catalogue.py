@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, Union
 
 from gpudoctor.knowledge.source import RuleFile, RulesSource
 from gpudoctor.model.errors import RulesError, UsageError
 
+TYPE_CHECKING = False  # as in typing; see model.record
 if TYPE_CHECKING:
+    from typing import Any, Protocol, TypeVar, Union
+
     from gpudoctor.knowledge.known import Known
     from gpudoctor.knowledge.tables import Table, Tables
     from gpudoctor.knowledge.typed import Typed
@@ -23,7 +25,10 @@ if TYPE_CHECKING:
     from gpudoctor.model.rule import Chain, Rule
     from gpudoctor.model.signature import Signature
 
+    Entry = TypeVar("Entry", bound="_HasId")
     FactSpecs = Union[Mapping[str, FactSpec], Callable[[], Mapping[str, FactSpec]], None]
+else:
+    Protocol = object
 
 
 class _HasId(Protocol):
@@ -33,7 +38,6 @@ class _HasId(Protocol):
 
 FACTS = "facts"  # the section of finished rules that holds the declarations
 FINISHED = ("causes", "rules", "chains", "signatures")
-Entry = TypeVar("Entry", bound=_HasId)
 
 
 class Catalogue:
@@ -64,7 +68,7 @@ class Catalogue:
         from gpudoctor.knowledge.typed import typed_bytes
 
         sections: dict[str, Mapping[str, Any]] = {name: getattr(self, name) for name in FINISHED}
-        return typed_bytes({FACTS: self.facts or {}, **sections}, self.source.digest())
+        return typed_bytes({FACTS: self.facts or {}, **sections}, self.tables, self.source.digest())
 
     def _finished(self, section: str) -> Mapping[str, Any] | None:
         return self._typed.section(section) if self._typed else None
@@ -178,6 +182,9 @@ class Catalogue:
         return Tables(self.source.ids("tables"), self._table)
 
     def _table(self, name: str) -> Table:
+        finished = self._typed.table(name) if self._typed else None
+        if finished is not None:
+            return finished
         from gpudoctor.knowledge.read_table import read_table
 
         problems: list[str] = []

@@ -1,32 +1,34 @@
-"""Reads a tree of rule files from disk, and packs one into the single JSON file that the wheel carries.
+"""Reads a tree of rule files from disk, and packs one into the single file that the wheel carries.
 
-Reading hundreds of small TOML files takes tens of milliseconds, one JSON file a few. This module uses the standard
+Reading hundreds of small TOML files takes tens of milliseconds, one file of JSON a few. This module uses the standard
 library and a TOML parser only and imports nothing of gpudoctor, because the build loads it by its path.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import sys
 import zlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # as in typing; see model.record
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import Any
+
+    from typing_extensions import TypeAlias
 
 SECTIONS = ("causes", "chains", "checks", "exits", "signatures", "tables")
 NESTED = ("causes", "checks", "signatures")
 RETIRED = "retired.toml"
-PACKED_NAME = "compiled.json"
-FORMAT = 2
+PACKED_NAME = "packed.bin"
+PACKED_KIND = "gpudoctor-rules-3"
 _LARGEST_FILE = 4_000_000
 _MOST_FILES = 20_000
 
-Plain = Any  # a value as TOML gives it
-RuleData = Mapping[str, Any]
+Plain: TypeAlias = "Any"  # a value as TOML gives it
+RuleData: TypeAlias = "Mapping[str, Any]"
 
 
 def rule_paths(root: Path, section: str) -> list[str]:
@@ -85,58 +87,85 @@ def read_tree(root: Path) -> dict[str, RuleData]:
     return files
 
 
-def pack(files: Mapping[str, RuleData]) -> str:
-    """The text of the packed file: a line that tells where each file lies, then the files, each as canonical JSON.
+def pack(files: Mapping[str, RuleData]) -> bytes:
+    """The packed file: the files as pieces, each as canonical JSON, under their digest and their newest date.
 
     A reader takes only what it needs: most answers need a few of the hundreds of files.
     """
-    bodies = {path: _canonical(files[path]) for path in sorted(files)}
-    whole = "".join(bodies.values())
-    head = {
-        "format": FORMAT,
-        "digest": digest_of(files),
-        "newest": max((newest_date(data) for data in files.values()), default=""),
-        "checksum": zlib.crc32(whole.encode("utf-8")),
-        "sizes": {path: len(body.encode("utf-8")) for path, body in bodies.items()},
-    }
-    return json.dumps(head, separators=(",", ":")) + "\n" + whole
+    newest = max((newest_date(data) for data in files.values()), default="")
+    bodies = {path: _canonical(files[path]).encode("utf-8") for path in sorted(files)}
+    return in_pieces(f"{PACKED_KIND} {digest_of(files)} {newest or '-'}", bodies)
+
+
+def in_pieces(title: str, pieces: Mapping[str, bytes]) -> bytes:
+    """Named pieces in one file, behind a head that tells where each lies. The title is one line of any words."""
+    lines = [title, *(f"{zlib.crc32(piece)} {len(piece)} {name}" for name, piece in pieces.items())]
+    head = "\n".join(lines).encode("utf-8")
+    return b"%d %d\n" % (len(head), zlib.crc32(head)) + head + b"".join(pieces.values())
+
+
+class Pieces:
+    """A file of named pieces, opened: its head is tested at once, each piece when it is taken.
+
+    ValueError when the head is damaged or the title begins with other words than `kind`.
+    """
+
+    def __init__(self, raw: bytes, kind: str) -> None:
+        start = raw.index(b"\n") + 1
+        size, checksum = map(int, raw[:start].split())
+        head = raw[start : start + size]
+        if len(head) != size or zlib.crc32(head) != checksum:
+            raise ValueError("the head does not fit its checksum")
+        title, *lines = head.decode("utf-8").split("\n")
+        if not title.startswith(kind + " "):
+            raise ValueError(f"this is no {kind}: {title[:80]!r}")
+        self.told = title[len(kind) :].split()
+        self._raw = memoryview(raw)
+        self._places: dict[str, tuple[int, int, int]] = {}
+        start += size
+        for line in lines:
+            checksum_text, size_text, name = line.split(" ", 2)
+            end = start + int(size_text)
+            self._places[name] = (start, end, int(checksum_text))
+            start = end
+
+    def names(self) -> list[str]:
+        """The pieces' names, in the order of the file."""
+        return list(self._places)
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a piece."""
+        return name in self._places
+
+    def take(self, name: str) -> memoryview:
+        """One piece. KeyError where there is none of this name, ValueError where it was changed or cut off."""
+        start, end, checksum = self._places[name]
+        piece = self._raw[start:end]
+        if zlib.crc32(piece) != checksum:
+            raise ValueError(f"{name} does not fit its checksum")
+        return piece
 
 
 class Packed:
-    """A packed text, opened. ValueError when it is damaged: cut short, changed, or of another format."""
+    """Packed rules, opened. ValueError when they are of another format or their head is damaged."""
 
     def __init__(self, raw: bytes) -> None:
-        line, _, self._body = raw.partition(b"\n")
-        head = json.loads(line)
-        if not isinstance(head, dict) or head.get("format") != FORMAT:
-            raise ValueError("the packed rules are of another format")
-        if zlib.crc32(self._body) != head["checksum"]:
-            raise ValueError("the packed rules do not fit their checksum")
-        self.digest = str(head["digest"])
-        self.newest = str(head["newest"])
-        self._places: dict[str, tuple[int, int]] = {}
-        start = 0
-        for path, size in head["sizes"].items():
-            self._places[path] = (start, start + size)
-            start += size
-
-    def paths(self) -> list[str]:
-        """The files' relative paths, sorted."""
-        return list(self._places)
-
-    def has(self, path: str) -> bool:
-        """Whether there is such a file."""
-        return path in self._places
+        self._pieces = Pieces(raw, PACKED_KIND)
+        self.digest, newest = self._pieces.told
+        self.newest = "" if newest == "-" else newest
+        self.paths = self._pieces.names
+        self.has = self._pieces.has
 
     def read(self, path: str) -> RuleData:
-        """One file."""
-        start, end = self._places[path]
-        return json.loads(self._body[start:end])  # type: ignore[no-any-return]
+        """One file; ValueError where its piece is damaged."""
+        import json
+
+        return json.loads(bytes(self._pieces.take(path)))  # type: ignore[no-any-return]
 
 
-def unpack(text: str) -> tuple[dict[str, RuleData], str]:
-    """All files of a packed text and their digest; ValueError when the text is damaged."""
-    packed = Packed(text.encode("utf-8"))
+def unpack(raw: bytes) -> tuple[dict[str, RuleData], str]:
+    """All files of a packed file and their digest; ValueError when it is damaged."""
+    packed = Packed(raw)
     return {path: packed.read(path) for path in packed.paths()}, packed.digest
 
 
@@ -156,6 +185,8 @@ def digest_of(files: Mapping[str, RuleData]) -> str:
 
 
 def _canonical(files: Mapping[str, RuleData]) -> str:
+    import json  # a run that takes finished rules reads none
+
     return json.dumps(files, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 

@@ -5,14 +5,23 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
 
 from gpudoctor.model.fact import Unknown, Value
+from gpudoctor.model.record import record
 from gpudoctor.model.rule import AllOf, AnyOf, Condition, Operator, Question
 from gpudoctor.model.truth import Truth, all_of, any_of
 from gpudoctor.model.version import Version
 
-Known = Any  # a known value; the loader has made sure that the operator fits its type
+TYPE_CHECKING = False  # as in typing; see model.record
+if TYPE_CHECKING:
+    from typing import Any, Protocol
+
+    from typing_extensions import TypeAlias
+else:
+    Protocol = object
+
+
+Known: TypeAlias = "Any"  # a known value; the loader has made sure that the operator fits its type
 _LONGEST_TEXT = 20_000
 
 
@@ -22,7 +31,8 @@ class View(Protocol):
     def __getitem__(self, key: str) -> Value | Unknown: ...
 
 
-class Outcome(NamedTuple):
+@record
+class Outcome:
     """A truth value with its grounds: the questions that decided it, and the facts whose absence blocked it."""
 
     truth: Truth

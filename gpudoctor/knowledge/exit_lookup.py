@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol, TypeVar
 
 from gpudoctor.model.exit_status import ExitMeaning, ExitStatus
+
+TYPE_CHECKING = False  # as in typing; see model.record
+if TYPE_CHECKING:
+    from typing import Protocol, TypeVar
+
+    Entry = TypeVar("Entry", bound="_Keys")
+else:
+    Protocol = object
 
 
 class _Keys(Protocol):
@@ -21,9 +28,6 @@ class _Keys(Protocol):
     def reasons(self) -> Sequence[str]: ...
     @property
     def contexts(self) -> Sequence[str]: ...
-
-
-Entry = TypeVar("Entry", bound=_Keys)
 
 
 def closest(exits: Iterable[Entry], status: ExitStatus) -> Entry | None:

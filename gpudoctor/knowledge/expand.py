@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from gpudoctor.knowledge.conditions import View
-from gpudoctor.knowledge.fields import PLACEHOLDER
 from gpudoctor.model.cause import Actor, Remedy
 from gpudoctor.model.fact import Unknown, Value
 from gpudoctor.model.record import replace
 
 UNKNOWN = "unknown"
+# `{{.State}}` of docker's templates, `${HOME}` of shells and the braces of a line of Python are no placeholders.
+PLACEHOLDER = re.compile(r"(?<![{$])\{([a-z][a-z0-9_]*(?:\.[a-z0-9_]+)+)\}(?!\})")
 
 
 def text_of(value: Value | Unknown) -> str:

@@ -7,13 +7,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
-Plain = Any  # a value as a rule file gives it
+from gpudoctor.knowledge.expand import PLACEHOLDER
+
+TYPE_CHECKING = False  # as in typing; see model.record
+if TYPE_CHECKING:
+    from typing import Any
+
+    from typing_extensions import TypeAlias
+
+
+Plain: TypeAlias = "Any"  # a value as a rule file gives it
 _DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-# `{{.State}}` of docker's templates, `${HOME}` of shells and the braces of a line of Python are no placeholders.
-PLACEHOLDER = re.compile(r"(?<![{$])\{([a-z][a-z0-9_]*(?:\.[a-z0-9_]+)+)\}(?!\})")
 _NEARLY = re.compile(r"(?<![{$])\{([A-Za-z_][\w.-]*)\}(?!\})")
 _FOREIGN = re.compile(r"\{\{[^{}]*\}\}|\$\{[^{}]*\}")
 

@@ -13,18 +13,18 @@ from gpudoctor.knowledge.rows import Cells
 from gpudoctor.knowledge.tables import Tables
 from gpudoctor.model.version import Version
 
-_NOISE = re.compile(
+_NOISE = (  # compiled when a name is first looked up
     r"\((?:TM|R)\)|\b(?:NVIDIA|Tesla|GeForce)\b|\bLaptop GPU\b|\bwith Max-[QP] Design\b|\bMobile\b|MIG .*"
 )
-_GLUED = re.compile(r"(?<=\d)(Ti|SUPER)\b")
+_GLUED = r"(?<=\d)(Ti|SUPER)\b"
 _CUT = "..."
 _SHORTEST_PREFIX = 4
 
 
 def model_of(name: str) -> str:
     """The model part of a GPU's name: `NVIDIA GeForce RTX 3080 Laptop GPU` gives `RTX 3080`."""
-    bare = _NOISE.sub(" ", name.removesuffix(_CUT))
-    return " ".join(_GLUED.sub(r" \1", bare).split())
+    bare = re.sub(_NOISE, " ", name.removesuffix(_CUT))
+    return " ".join(re.sub(_GLUED, r" \1", bare).split())
 
 
 def rows_for(name: str, tables: Tables) -> tuple[Cells, ...]:

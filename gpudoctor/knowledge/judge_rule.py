@@ -6,12 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from gpudoctor.knowledge.conditions import Outcome, View, weigh
 from gpudoctor.knowledge.expand import fill, keys_in, text_of, usable_remedies
-from gpudoctor.knowledge.read_check import DEVICE_INDEX, questions_of
 from gpudoctor.model.cause import Cause
 from gpudoctor.model.evidence import Evidence
 from gpudoctor.model.fact import Facts, FactSpec, Reason, Unknown, Value
 from gpudoctor.model.finding import MACHINE, Finding, Kind
-from gpudoctor.model.rule import Operator, Question, Rule
+from gpudoctor.model.rule import DEVICE_INDEX, Operator, Question, Rule, questions_of
 from gpudoctor.model.truth import Truth
 
 GPU_COUNT = "gpu.count"

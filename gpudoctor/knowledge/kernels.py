@@ -16,7 +16,7 @@ from gpudoctor.model.record import record
 from gpudoctor.model.truth import Truth, any_of
 from gpudoctor.model.version import Version
 
-_TARGET = re.compile(r"(?P<kind>sm|compute)_(?P<major>\d{1,2})(?P<minor>\d)(?P<suffix>[af]?)")
+_TARGET = r"(?P<kind>sm|compute)_(?P<major>\d{1,2})(?P<minor>\d)(?P<suffix>[af]?)"
 TEGRA = frozenset({(5, 3), (6, 2), (7, 2), (8, 7), (10, 1)})
 # CUDA 13 renamed the capability of one chip; code built under the old number still runs on it.
 _RENAMED = {(10, 1): (11, 0)}
@@ -33,7 +33,7 @@ class Target:
 
 def parse_target(text: str) -> Target | None:
     """`sm_90a` or `compute_120`; None for anything else, such as another vendor's name."""
-    match = _TARGET.fullmatch(text.strip())
+    match = re.fullmatch(_TARGET, text.strip())
     if match is None:
         return None
     return Target((int(match["major"]), int(match["minor"])), match["kind"] == "compute", match["suffix"])

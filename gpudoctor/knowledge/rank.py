@@ -9,7 +9,6 @@ more than time does.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
 
 from gpudoctor.knowledge.match import Match
 from gpudoctor.model.errors import UsageError
@@ -57,7 +56,8 @@ class Suspect:
         return Likelihood.LIKELY if self.tier == ROOT and self.fits else Likelihood.POSSIBLE
 
 
-class Stated(NamedTuple):
+@record
+class Stated:
     """An exit that a log states, its meaning in the rules, and where it says so."""
 
     status: ExitStatus
@@ -65,7 +65,8 @@ class Stated(NamedTuple):
     match: Match
 
 
-class Ranking(NamedTuple):
+@record
+class Ranking:
     """Ordered suspects, and what was ruled out: (cause, the matches that speak against it)."""
 
     suspects: tuple[Suspect, ...]

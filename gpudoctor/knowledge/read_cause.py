@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gpudoctor.knowledge.fields import PLACEHOLDER, Fields
+from gpudoctor.knowledge.expand import PLACEHOLDER
+from gpudoctor.knowledge.fields import Fields
 from gpudoctor.knowledge.known import CAUSE_ID, Known, read_id
 from gpudoctor.knowledge.source import RuleFile
 from gpudoctor.model.cause import Actor, Cause, Reference, Remedy

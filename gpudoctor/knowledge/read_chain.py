@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from gpudoctor.knowledge.fields import Fields
 from gpudoctor.knowledge.known import NAME_ID, Known, read_id
-from gpudoctor.knowledge.read_check import ALWAYS
 from gpudoctor.knowledge.read_condition import ConditionReader
 from gpudoctor.knowledge.source import RuleFile
-from gpudoctor.model.rule import Chain
+from gpudoctor.model.rule import ALWAYS, Chain
 
 
 def read_chain(file: RuleFile, known: Known, problems: list[str]) -> Chain:

@@ -9,13 +9,11 @@ from gpudoctor.knowledge.known import KEBAB_ID, Known, read_id
 from gpudoctor.knowledge.read_cause import read_references
 from gpudoctor.knowledge.read_condition import ConditionReader
 from gpudoctor.knowledge.source import RuleFile
-from gpudoctor.model.rule import AllOf, AnyOf, Condition, Confidence, Question, Rule, Severity
+from gpudoctor.model.rule import ALWAYS, DEVICE_INDEX, Confidence, Rule, Severity, questions_of
 
 STATUSES = ("stable", "experimental", "deprecated")
 _SEVERITIES = tuple(item.value for item in Severity)
 _CONFIDENCES = tuple(item.value for item in Confidence)
-DEVICE_INDEX = "gpu.index"
-ALWAYS = AllOf(())
 _SINCE = re.compile(r"\d+\.\d+(\.\d+)?")
 
 
@@ -63,11 +61,3 @@ def _asks_about_devices(rule: Rule, known: Known) -> bool:
     questions = [*questions_of(rule.applies), *questions_of(rule.fails)]
     keys = {key for question in questions for key in (question.fact, question.value_of)}
     return any(key in facts and facts[key].per_device for key in keys)
-
-
-def questions_of(condition: Condition) -> tuple[Question, ...]:
-    """All leaves of a condition, from left to right."""
-    if isinstance(condition, Question):
-        return (condition,)
-    parts = condition.parts if isinstance(condition, (AllOf, AnyOf)) else (condition.part,)
-    return tuple(question for part in parts for question in questions_of(part))

@@ -5,12 +5,16 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from gpudoctor.knowledge.fields import Fields, Plain, kind, shown, suggestion
 from gpudoctor.model.fact import FactSpec, FactType, Reason, Scalar, Value
 from gpudoctor.model.rule import AllOf, AnyOf, Condition, Not, Operator, Question
 from gpudoctor.model.version import Version
+
+TYPE_CHECKING = False  # as in typing; see model.record
+if TYPE_CHECKING:
+    from typing import Any
+
 
 _JOINS = ("all", "any", "not")
 _LEAF_KEYS = ("fact", "op", "value", "value_of")

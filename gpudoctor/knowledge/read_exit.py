@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from gpudoctor.knowledge.fields import Fields, suggestion
 from gpudoctor.knowledge.known import NAME_ID, Known, read_id
 from gpudoctor.knowledge.source import RuleFile
 from gpudoctor.model.exit_status import SIGNALS, Candidate, ExitMeaning, Never, signal_number
+from gpudoctor.model.record import record
 
 CONTEXTS = ("shell", "python", "slurm", "windows", "kubernetes", "docker", "torchrun", "mpi", "ray")
 _LARGEST = 2**32 - 1
 _REASON = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
-class ExitKeys(NamedTuple):
+@record
+class ExitKeys:
     """What an exit entry is found by, as the file gives it, and the file."""
 
     id: str

@@ -6,12 +6,16 @@ Derivations and the choice of wheels handle "unknown" at every step, so a plain 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Union
 
 from gpudoctor.model.fact import Unknown, Value
 from gpudoctor.model.version import Version
 
-Cells = Mapping[str, Union[Value, Unknown]]
+TYPE_CHECKING = False  # as in typing; see model.record
+if TYPE_CHECKING:
+    from typing_extensions import TypeAlias
+
+
+Cells: TypeAlias = "Mapping[str, Value | Unknown]"
 
 
 def version(row: Cells, column: str) -> Version | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from gpudoctor.knowledge.compile import (
     NESTED,
@@ -23,16 +22,22 @@ from gpudoctor.knowledge.compile import (
     rule_paths,
 )
 from gpudoctor.model.errors import RulesError, UsageError
+from gpudoctor.model.record import record
 
+TYPE_CHECKING = False  # as in typing; see model.record
 if TYPE_CHECKING:
     from pathlib import Path  # at run time only where a folder of TOML files is read: loading it takes its time
+    from typing import Protocol
 
     from gpudoctor.knowledge.typed import Typed
+else:
+    Protocol = object
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 
 
-class RuleFile(NamedTuple):
+@record
+class RuleFile:
     """One rule file: its path below its rules folder, the path to show to people, its id by name, its content.
 
     The slow tests of patterns are left out for trusted files: those that come with gpudoctor, which the test suite
@@ -127,15 +132,26 @@ class PackedTree:
 
     def paths(self, section: str) -> Sequence[str]:
         """See Tree."""
-        if section not in self._paths:
-            self._paths[section] = [path for path in self._packed.paths() if path.startswith(section + "/")]
-        return self._paths[section]
+        if not self._paths:
+            for path in self._packed.paths():
+                self._paths.setdefault(path.split("/", 1)[0], []).append(path)
+        return self._paths.get(section, [])
 
     def read(self, path: str) -> RuleData:
         """See Tree."""
         if path not in self._read:
-            self._read[path] = self._packed.read(path)
+            self._read[path] = self._take(path)
         return self._read[path]
+
+    def _take(self, path: str) -> RuleData:
+        try:
+            return self._packed.read(path)
+        except ValueError:  # somebody changed the packed file: the TOML file that it was made of lies beside it
+            if not self._folder:
+                raise
+            from pathlib import Path
+
+            return read_rule(Path(self._folder) / path)
 
     def has(self, path: str) -> bool:
         """See Tree."""
@@ -267,7 +283,7 @@ def _built_in() -> Tree:
     try:
         with open(os.path.join(installed, PACKED_NAME), "rb") as packed:
             return PackedTree(packed.read(), "rules", trusted=True, folder=installed)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError):
         pass  # a checkout, or files that somebody changed: the TOML files speak for themselves
     from pathlib import Path
 

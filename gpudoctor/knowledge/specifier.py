@@ -9,7 +9,7 @@ import re
 
 from gpudoctor.model.version import Version
 
-_CLAUSE = re.compile(r"\s*(===|==|~=|!=|<=|>=|<|>)\s*([^\s,;]+)\s*$")
+_CLAUSE = r"\s*(===|==|~=|!=|<=|>=|<|>)\s*([^\s,;]+)\s*$"
 
 
 def satisfies(found: Version, demand: str) -> bool | None:
@@ -17,7 +17,7 @@ def satisfies(found: Version, demand: str) -> bool | None:
     for clause in demand.split(","):
         if not clause.strip():
             continue
-        match = _CLAUSE.match(clause)
+        match = re.match(_CLAUSE, clause)
         if match is None:
             return None
         met = _clause(found, match[1], match[2])

@@ -8,48 +8,62 @@ code as the modules beside them, so only this file of our own package is read th
 
 from __future__ import annotations
 
-import json
+import gc
 import os
-import zlib
 from collections.abc import Mapping
-from typing import Any
 
 from gpudoctor._version import VERSION
+from gpudoctor.knowledge.compile import Pieces, in_pieces
+
+TYPE_CHECKING = False  # as in typing; see model.record
+if TYPE_CHECKING:
+    from typing import Any
+
+    from gpudoctor.knowledge.tables import Table
+
 
 TYPED_NAME = "typed.bin"
-FORMAT = 1
+KIND = f"gpudoctor-finished-3-{VERSION}"
+TABLE = "table "  # before a table's name: each is a piece of its own, since a run needs a few of them
 _PROTOCOL = 4
 
 
 class Typed:
-    """The finished sections of one file. ValueError when it is damaged or made for other code."""
+    """The finished sections of one file. ValueError when its head is damaged or it was made for other code."""
 
     def __init__(self, raw: bytes) -> None:
-        line, _, self._body = raw.partition(b"\n")
-        head = json.loads(line)
-        if not isinstance(head, dict) or head.get("format") != FORMAT or head.get("version") != VERSION:
-            raise ValueError("the finished rules are of another format or version")
-        if zlib.crc32(self._body) != head["checksum"]:
-            raise ValueError("the finished rules do not fit their checksum")
-        self.digest = str(head["digest"])
-        self._places: dict[str, tuple[int, int]] = {}
-        start = 0
-        for name, size in head["sizes"].items():
-            self._places[name] = (start, start + size)
-            start += size
+        self._pieces = Pieces(raw, KIND)
+        (self.digest,) = self._pieces.told
 
     def section(self, name: str) -> Mapping[str, Any] | None:
         """The entries of a section by id, sorted; None where the file has no such section or the code has changed."""
-        import pickle
-
-        if name not in self._places:
-            return None
-        start, end = self._places[name]
-        try:
-            found = pickle.loads(self._body[start:end])
-        except (pickle.UnpicklingError, AttributeError, ImportError, ValueError, TypeError):
-            return None
+        found = self._load(name)
         return found if isinstance(found, dict) else None
+
+    def table(self, name: str) -> Table | None:
+        """One table, None as above."""
+        from gpudoctor.knowledge.tables import Table
+
+        found = self._load(TABLE + name)
+        return found if isinstance(found, Table) else None
+
+    def _load(self, name: str) -> object:
+        # What `pickle` itself takes its functions from, where it is there: loading the rest costs more than reading.
+        try:
+            from _pickle import UnpicklingError, loads
+        except ImportError:
+            from pickle import UnpicklingError, loads
+
+        # Ten thousand objects are made, none of them garbage: looking for some on the way takes a third of the time.
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            return loads(self._pieces.take(name))
+        except (UnpicklingError, AttributeError, ImportError, ValueError, TypeError, KeyError):
+            return None
+        finally:
+            if collecting:
+                gc.enable()
 
 
 def read_typed(folder: str, digest: str) -> Typed | None:
@@ -57,22 +71,16 @@ def read_typed(folder: str, digest: str) -> Typed | None:
     try:
         with open(os.path.join(folder, TYPED_NAME), "rb") as file:
             typed = Typed(file.read())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError):
         return None
     return typed if typed.digest == digest else None
 
 
-def typed_bytes(sections: Mapping[str, Mapping[str, object]], digest: str) -> bytes:
-    """The file for finished sections by name, made from the rules of this digest."""
+def typed_bytes(sections: Mapping[str, Mapping[str, object]], tables: Mapping[str, Table], digest: str) -> bytes:
+    """The file for finished sections and tables by name, made from the rules of this digest."""
     import pickle
 
-    bodies = {name: pickle.dumps(dict(entries), protocol=_PROTOCOL) for name, entries in sections.items()}
-    whole = b"".join(bodies.values())
-    head = {
-        "format": FORMAT,
-        "version": VERSION,
-        "digest": digest,
-        "checksum": zlib.crc32(whole),
-        "sizes": {name: len(body) for name, body in bodies.items()},
-    }
-    return json.dumps(head, separators=(",", ":")).encode("ascii") + b"\n" + whole
+    pieces: dict[str, object] = {name: dict(entries) for name, entries in sections.items()}
+    pieces.update((TABLE + name, table) for name, table in tables.items())
+    bodies = {name: pickle.dumps(piece, protocol=_PROTOCOL) for name, piece in pieces.items()}
+    return in_pieces(f"{KIND} {digest}", bodies)

@@ -7,13 +7,12 @@ Builds of doubtful existence are never chosen; one whose kernel list is unconfir
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from gpudoctor.knowledge import builds, floors, kernels, partners, rows
 from gpudoctor.model.record import record
 from gpudoctor.model.truth import Truth, any_of
 from gpudoctor.model.version import Version
 
+TYPE_CHECKING = False  # as in typing; see model.record
 if TYPE_CHECKING:
     from gpudoctor.knowledge.tables import Row, Tables
 

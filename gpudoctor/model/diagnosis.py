@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import enum
 
-from gpudoctor.model.explanation import Explained
 from gpudoctor.model.fact import Facts
 from gpudoctor.model.finding import ChainAnswer, Finding
 from gpudoctor.model.record import record
 from gpudoctor.model.run import Run
+
+TYPE_CHECKING = False  # as in typing; see model.record
+if TYPE_CHECKING:
+    from gpudoctor.model.explanation import Explained
 
 
 class Health(str, enum.Enum):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Union
 
 from gpudoctor.model.record import record
 from gpudoctor.model.version import Version
+
+TYPE_CHECKING = False  # as in typing; see model.record
+if TYPE_CHECKING:
+    from typing_extensions import TypeAlias
 
 
 class Reason(str, enum.Enum):
@@ -57,9 +60,9 @@ class Unknown:
 
 
 _NOBODY_LOOKED = Unknown(Reason.NO_DATA, "nobody looked")
-Scalar = Union[str, int, float, bool, Version]
-Element = Union[Scalar, Unknown]
-Value = Union[Scalar, tuple[Element, ...]]
+Scalar: TypeAlias = "str | int | float | bool | Version"
+Element: TypeAlias = "Scalar | Unknown"
+Value: TypeAlias = "Scalar | tuple[Element, ...]"
 
 
 @record

@@ -25,6 +25,7 @@ else:
 
 
 FIELDS = "_record_fields"
+_FEW = 32
 
 
 class Made:
@@ -79,13 +80,44 @@ def as_dict(one: object) -> dict[str, Any]:
 
 
 def _builder_of(cls: Any, names: tuple[str, ...]) -> Callable[..., None]:
-    """An `__init__` that writes the real one, puts that in its place and hands over to it."""
+    """An `__init__` that fills the first few itself, then writes the real one and puts that in its place.
+
+    Writing one costs as much as filling a hundred by hand, and most classes build fewer in a run. What does not fit
+    goes to the real one as well, which says so as Python does.
+    """
+    left = _FEW
 
     def build(self: object, *values: object, **named: object) -> None:
-        cls.__init__ = _written(cls, names)
-        cls.__init__(self, *values, **named)
+        nonlocal left
+        left -= 1
+        if left < 0 or not _filled(self.__dict__, cls, names, values, named):
+            self.__dict__.clear()
+            cls.__init__ = _written(cls, names)
+            cls.__init__(self, *values, **named)
+        elif hasattr(cls, "__post_init__"):
+            self.__post_init__()  # type: ignore[attr-defined]
 
     return build
+
+
+def _filled(
+    held: dict[str, object], cls: Any, names: tuple[str, ...], values: tuple[object, ...], named: dict[str, object]
+) -> bool:
+    """Put the values where they belong; False where one is missing, is there twice or has no place."""
+    held.update(zip(names, values))
+    if len(values) > len(names):
+        return False
+    used = 0
+    for name in names[len(values) :]:
+        if name in named:
+            held[name] = named[name]
+            used += 1
+            continue
+        default = getattr(cls, name, _Nothing)
+        if default is _Nothing:
+            return False
+        held[name] = default.maker() if isinstance(default, Made) else default
+    return used == len(named)
 
 
 def _written(cls: Any, names: tuple[str, ...]) -> Callable[..., None]:

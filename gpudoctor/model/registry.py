@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Iterable
 from types import ModuleType
 
@@ -11,16 +12,23 @@ from gpudoctor.model.fact import FactSpec
 
 def modules_of(package: ModuleType, having: str) -> tuple[ModuleType, ...]:
     """The modules directly inside a package that define the name `having`, sorted by name."""
-    import pkgutil  # not needed where parts are called by name, as a quick answer does
-
     found = []
-    for info in sorted(pkgutil.iter_modules(package.__path__), key=lambda entry: entry.name):
-        if info.ispkg or info.name.startswith("_"):
-            continue
-        module = importlib.import_module(f"{package.__name__}.{info.name}")
+    for name in sorted(name for folder in package.__path__ for name in _names_in(folder)):
+        module = importlib.import_module(f"{package.__name__}.{name}")
         if having in vars(module):
             found.append(module)
     return tuple(found)
+
+
+def _names_in(folder: str) -> list[str]:
+    """The modules of a folder whose names do not begin with an underscore."""
+    try:
+        files = [entry.name for entry in os.scandir(folder)]
+    except OSError:  # no folder: it lies in an archive, which pkgutil can look into, at the cost of loading `inspect`
+        import pkgutil
+
+        files = [f"{info.name}.py" for info in pkgutil.iter_modules([folder]) if not info.ispkg]
+    return [name[:-3] for name in files if name.endswith(".py") and not name.startswith("_")]
 
 
 def specs_of(modules: Iterable[ModuleType]) -> dict[str, FactSpec]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import enum
-from typing import Union
 
 from gpudoctor.model.cause import Reference
 from gpudoctor.model.fact import Reason, Value
 from gpudoctor.model.record import record
+
+TYPE_CHECKING = False  # as in typing; see model.record
+if TYPE_CHECKING:
+    from typing_extensions import TypeAlias
 
 
 class Severity(str, enum.Enum):
@@ -85,7 +88,17 @@ class Not:
     part: Condition
 
 
-Condition = Union[Question, AllOf, AnyOf, Not]
+Condition: TypeAlias = "Question | AllOf | AnyOf | Not"
+ALWAYS = AllOf(())
+DEVICE_INDEX = "gpu.index"  # what a check of each GPU may name beside the facts: which GPU it is
+
+
+def questions_of(condition: Condition) -> tuple[Question, ...]:
+    """All leaves of a condition, from left to right."""
+    if isinstance(condition, Question):
+        return (condition,)
+    parts = condition.parts if isinstance(condition, (AllOf, AnyOf)) else (condition.part,)
+    return tuple(question for part in parts for question in questions_of(part))
 
 
 @record

@@ -12,12 +12,11 @@ import re
 
 from gpudoctor.model.record import record
 
-_SHAPE = re.compile(
-    r"v?(?P<numbers>\d{1,9}(?:\.\d{1,9}){0,7})"
+_SHAPE = (  # compiled when a version is met that is more than numbers
+    r"(?i)v?(?P<numbers>\d{1,9}(?:\.\d{1,9}){0,7})"
     r"(?P<pre>[-_.]?(?:a|b|c|rc|alpha|beta|dev|pre)[-_.]?\d{0,12}(?:[-_.]?dev\d{0,12})?)?"
     r"(?P<post>[-_.]?post\d{0,9})?"
-    r"(?:\+(?P<local>[0-9A-Za-z._-]{1,80}))?$",
-    re.IGNORECASE,
+    r"(?:\+(?P<local>[0-9A-Za-z._-]{1,80}))?$"
 )
 
 
@@ -35,12 +34,16 @@ class Version:
     @classmethod
     def parse(cls, text: str) -> Version:
         """Read a version; ValueError when the text is none."""
-        match = _SHAPE.match(text.strip())
+        text = text.strip()
+        numbers = text.split(".")
+        if len(numbers) <= 4 and all(part.isdecimal() and len(part) <= 9 for part in numbers):
+            return cls(text, tuple(map(int, numbers)))  # numbers and dots only, as most are
+        match = re.match(_SHAPE, text)
         if match is None:
             raise ValueError(f"not a version: {text!r}")
         post = re.sub(r"\D", "", match["post"] or "")
         return cls(
-            text=text.strip(),
+            text=text,
             numbers=tuple(int(part) for part in match["numbers"].split(".")),
             is_prerelease=bool(match["pre"]),
             post=int(post) if post else 0,

@@ -51,7 +51,7 @@ def test_an_added_folder_may_not_take_a_built_in_id(tmp_path: Path) -> None:
     assert "'gpu-hot' is already taken by rules/checks/gpu/gpu-hot.toml" in line
 
 
-@pytest.mark.parametrize("built_in", [BUILT_IN, RulesSource([PackedTree(pack(read_tree(ROOT)).encode(), "rules")])])
+@pytest.mark.parametrize("built_in", [BUILT_IN, RulesSource([PackedTree(pack(read_tree(ROOT)), "rules")])])
 def test_the_source_of_the_built_in_rules_is_linted_alone(tmp_path: Path, built_in: RulesSource) -> None:
     assert lint(copy_to(tmp_path), SPECS, built_in) == []
 

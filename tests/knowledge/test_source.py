@@ -9,7 +9,7 @@ import pytest
 
 from gpudoctor.knowledge import source
 from gpudoctor.knowledge.catalogue import Catalogue
-from gpudoctor.knowledge.compile import PACKED_NAME, SECTIONS, digest_of, pack, read_tree, unpack
+from gpudoctor.knowledge.compile import PACKED_NAME, SECTIONS, digest_of, in_pieces, pack, read_tree, unpack
 from gpudoctor.knowledge.source import PackedTree, RulesSource, TomlTree, find_rules
 from gpudoctor.model.errors import RulesError, UsageError
 from mini_rules import ROOT, SPECS, copy_to
@@ -33,21 +33,54 @@ def test_a_checkout_reads_the_files_beside_the_package(tmp_path: Path, monkeypat
 def test_a_wheel_reads_the_packed_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = package_at(tmp_path, monkeypatch)
     (package / "_rules").mkdir()
-    (package / "_rules" / PACKED_NAME).write_text(pack(read_tree(ROOT)), encoding="utf-8")
+    (package / "_rules" / PACKED_NAME).write_bytes(pack(read_tree(ROOT)))
     (tree,) = find_rules().trees
     assert isinstance(tree, PackedTree)
     assert "driver.too_old" in find_rules().ids("causes")
 
 
 @pytest.mark.parametrize(
-    "damage", [lambda text: text.replace("Cool it", "Heat it"), lambda text: text[:-9], lambda _: ""]
+    "damage",
+    [
+        lambda raw: raw.replace(b"causes/", b"clauses/", 1),
+        lambda raw: raw[:90],
+        lambda raw: b"",
+        lambda raw: b"\xff\n",
+        lambda raw: b"{}\n" + raw,
+        lambda _: in_pieces("gpudoctor-rules-1 digest -", {}),
+    ],
 )
-def test_a_packed_file_that_was_changed_is_not_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage) -> None:
+def test_a_packed_file_with_a_damaged_head_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage) -> None:
     package = package_at(tmp_path, monkeypatch)
     copy_to(tmp_path).rename(package / "_rules")
-    (package / "_rules" / PACKED_NAME).write_text(damage(pack(read_tree(ROOT))), encoding="utf-8")
+    (package / "_rules" / PACKED_NAME).write_bytes(damage(pack(read_tree(ROOT))))
     (tree,) = find_rules().trees
     assert isinstance(tree, TomlTree)
+
+
+@pytest.mark.parametrize("damage", [lambda raw: raw.replace(b"Cool it", b"Heat it"), lambda raw: raw[:-90]])
+def test_a_packed_piece_that_was_changed_is_read_from_its_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage
+) -> None:
+    package = package_at(tmp_path, monkeypatch)
+    copy_to(tmp_path).rename(package / "_rules")
+    raw = pack(read_tree(ROOT))
+    assert damage(raw) != raw
+    (package / "_rules" / PACKED_NAME).write_bytes(damage(raw))
+    rules = find_rules()
+    assert isinstance(rules.trees[0], PackedTree)
+    whole = RulesSource([TomlTree(ROOT, "rules")])
+    for section in SECTIONS:
+        assert [file.data for file in rules.files(section, [])] == [file.data for file in whole.files(section, [])]
+
+
+def test_a_packed_piece_that_was_changed_and_has_no_source_is_named() -> None:
+    problems: list[str] = []
+    changed = RulesSource([PackedTree(pack(read_tree(ROOT)).replace(b"Cool it", b"Heat it"), "rules")])
+    files = list(changed.files("causes", problems))
+    (problem,) = problems
+    assert "does not fit its checksum" in problem
+    assert len(files) == len(changed.ids("causes")) - 1
 
 
 def test_without_rules_the_error_says_where_it_looked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,7 +107,7 @@ def test_an_added_folder_that_is_none(tmp_path: Path, name: str, words: str) -> 
 
 
 def test_the_packed_form_says_what_the_sources_say() -> None:
-    packed = RulesSource([PackedTree(pack(read_tree(ROOT)).encode(), "rules")])
+    packed = RulesSource([PackedTree(pack(read_tree(ROOT)), "rules")])
     toml = RulesSource([TomlTree(ROOT, "rules")])
     assert packed.digest() == toml.digest()
     for section in SECTIONS:

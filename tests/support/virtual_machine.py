@@ -140,7 +140,7 @@ def add_python(archive: Archive) -> None:
         archive.add_file(path, f"/app/gpudoctor/{path.relative_to(package)}")
     # An emulated processor parses hundreds of TOML files for many seconds; the wheel holds them packed as well.
     if (package.parent / "rules").is_dir():
-        archive.add(f"/app/gpudoctor/_rules/{PACKED_NAME}", pack(read_tree(package.parent / "rules")).encode())
+        archive.add(f"/app/gpudoctor/_rules/{PACKED_NAME}", pack(read_tree(package.parent / "rules")))
     for name in DEPENDENCIES:
         for listed in importlib.metadata.files(name) or ():
             path = Path(str(listed.locate()))

@@ -44,12 +44,11 @@ _CUDA_WORDS = (
     (r"devices? (is/are|are) busy or unavailable|devices\(s\) is/are busy", 46),
     (r"cuda unknown error|unknown error", 999),
 )
-_NO_KERNELS = re.compile(
-    r"is not compatible with the current PyTorch installation|does not include kernels for this GPU|"
-    r"no kernel image is available for execution",
-    re.IGNORECASE,
+_NO_KERNELS = (
+    r"(?i)is not compatible with the current PyTorch installation|does not include kernels for this GPU|"
+    r"no kernel image is available for execution"
 )
-_NUMBER = re.compile(r"\berror (\d{1,3})\b", re.IGNORECASE)
+_NUMBER = r"(?i)\berror (\d{1,3})\b"
 
 
 def derive(facts: Facts, tables: Tables) -> Iterable[Fact]:
@@ -64,16 +63,18 @@ def derive(facts: Facts, tables: Tables) -> Iterable[Fact]:
         cuda = 0
     elif not isinstance(cuda, int) or cuda == 0:
         warning = f"{facts.text('torch.cuda_warning') or ''}\n{facts.text('torch.cuda_init_error') or ''}"
-        number = _NUMBER.search(warning)
+        number = re.search(_NUMBER, warning)
         cuda = (int(number[1]) if number else _by_words(warning, _CUDA_WORDS)) or cuda
     yield Fact("cuda.failure_code", cuda if not isinstance(cuda, Unknown) else _why(cuda))
     said = facts.text("torch.cuda_warning")
     quiet: Value | Unknown = facts["torch.cuda_available"] if working is None else False
-    yield Fact("torch.reports_missing_kernels", quiet if said is None else bool(_NO_KERNELS.search(said)))
+    yield Fact("torch.reports_missing_kernels", quiet if said is None else bool(re.search(_NO_KERNELS, said)))
 
 
 def _by_words(text: str | None, words: tuple[tuple[str, int], ...]) -> int | None:
-    lowered = (text or "").lower()
+    lowered = (text or "").strip().lower()
+    if not lowered:  # as nearly always, and then no pattern need be compiled
+        return None
     return next((code for pattern, code in words if re.search(pattern, lowered)), None)
 
 

@@ -45,7 +45,7 @@ _KINDS = (
     ("shadowed_module", r"partially initialized module|circular import|has no attribute"),
     ("missing_module", r"No module named"),
 )
-_NUMPY = re.compile(r"compiled using NumPy 1\.x|Failed to initialize NumPy: _ARRAY_API|_ARRAY_API not found")
+_NUMPY = r"compiled using NumPy 1\.x|Failed to initialize NumPy: _ARRAY_API|_ARRAY_API not found"
 
 
 def derive(facts: Facts, tables: Tables) -> Iterable[Fact]:
@@ -87,6 +87,6 @@ def _numpy_words(facts: Facts) -> str | Unknown:
     texts.append(facts.text("torch.import_stderr") or "")
     for text in texts:
         for line in text.splitlines():
-            if _NUMPY.search(line):
+            if re.search(_NUMPY, line):
                 return line.strip()[:400]
     return Unknown(Reason.NOT_APPLICABLE, "torch said nothing of the kind")

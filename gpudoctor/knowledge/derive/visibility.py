@@ -27,7 +27,7 @@ INPUTS = (
     "env.ld_library_path",
 )
 NOT_SET = Unknown(Reason.NOT_APPLICABLE, "CUDA_VISIBLE_DEVICES is not set")
-_TOOLKIT = re.compile(r"/(?:cuda(?:-\d+(?:\.\d+)?)?|cudnn[^/]*)(?:/targets/[^/]+)?/lib(?:64)?/?$")
+_TOOLKIT = r"/(?:cuda(?:-\d+(?:\.\d+)?)?|cudnn[^/]*)(?:/targets/[^/]+)?/lib(?:64)?/?$"
 _ALL_PARTS = ("compute", "compat32", "graphics", "utility", "video", "display", "ngx")
 
 
@@ -45,7 +45,7 @@ def derive(facts: Facts, tables: Tables) -> Iterable[Fact]:
         yield Fact("container.driver_parts", _ALL_PARTS if "all" in named else named or ("compute", "utility"))
     folders = [part for part in (facts.text("env.ld_library_path") or "").split(":") if part]
     yield Fact("env.ld_library_path_stubs", any(part.rstrip("/").endswith("/stubs") for part in folders))
-    toolkit = next((part for part in folders if _TOOLKIT.search(part)), "")
+    toolkit = next((part for part in folders if re.search(_TOOLKIT, part)), "")
     none = Unknown(Reason.NOT_APPLICABLE, "no such folder on LD_LIBRARY_PATH")
     yield Fact("env.ld_library_path_toolkit", toolkit or none)
 
