@@ -26,10 +26,15 @@ if TYPE_CHECKING:
 
 @record
 class Result:
-    """A diagnosis with the declarations of the facts in it."""
+    """A diagnosis and the rules that it was made by."""
 
     diagnosis: Diagnosis
-    specs: Mapping[str, FactSpec]
+    catalogue: Catalogue
+
+    @property
+    def specs(self) -> Mapping[str, FactSpec]:
+        """The declarations of the facts in it, which those who print it need."""
+        return self.catalogue.facts or {}
 
 
 @lru_cache(maxsize=4)
@@ -60,7 +65,7 @@ def concluded(
     target: Target,
     complete: Callable[[Facts, list[Finding]], list[Finding]],
 ) -> Result:
-    """The diagnosis, with the declarations that the rules were read by.
+    """The diagnosis of facts.
 
     `complete` gets all facts and the checks' findings, and gives them back with the findings that it knows of.
     """
@@ -77,7 +82,7 @@ def concluded(
         chains=judgement.chains,
         runs=(*runs, *bugs),
     )
-    return Result(diagnosis, catalogue.facts or {})
+    return Result(diagnosis, catalogue)
 
 
 def _with_words_of_probes(catalogue: Catalogue, facts: Facts, found: list[Finding]) -> list[Finding]:

@@ -5,7 +5,7 @@ Explaining one exit code must not cost the reading of all rules, so nothing is i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from functools import cached_property
 
 from gpudoctor.knowledge.source import RuleFile, RulesSource
@@ -37,6 +37,7 @@ class _HasId(Protocol):
 
 
 FACTS = "facts"  # the section of finished rules that holds the declarations
+PER_DEVICE = "per device"  # and the keys of those that tell of each GPU, which judging needs without the rest
 FINISHED = ("causes", "rules", "chains", "signatures")
 
 
@@ -60,6 +61,12 @@ class Catalogue:
         return (self._typed.section(FACTS) if self._typed else None) or self._fact_specs()
 
     @cached_property
+    def per_device(self) -> Container[str]:
+        """The keys of the facts that hold one element for each GPU."""
+        finished = self._finished(PER_DEVICE)
+        return finished if finished is not None else per_device_of(self.facts or {})
+
+    @cached_property
     def _typed(self) -> Typed | None:
         return self.source.typed()
 
@@ -68,7 +75,10 @@ class Catalogue:
         from gpudoctor.knowledge.typed import typed_bytes
 
         sections: dict[str, Mapping[str, Any]] = {name: getattr(self, name) for name in FINISHED}
-        return typed_bytes({FACTS: self.facts or {}, **sections}, self.tables, self.source.digest())
+        facts = self.facts or {}
+        return typed_bytes(
+            {FACTS: facts, PER_DEVICE: per_device_of(facts), **sections}, self.tables, self.source.digest()
+        )
 
     def _finished(self, section: str) -> Mapping[str, Any] | None:
         return self._typed.section(section) if self._typed else None
@@ -272,3 +282,8 @@ class Catalogue:
         if problems:
             raise RulesError(problems)
         return {key: found[key] for key in sorted(found)}
+
+
+def per_device_of(facts: Mapping[str, FactSpec]) -> dict[str, None]:
+    """The keys of the facts that hold one element for each GPU."""
+    return {key: None for key, spec in facts.items() if spec.per_device}

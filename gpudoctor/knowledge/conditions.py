@@ -46,14 +46,17 @@ def weigh(condition: Condition, view: View) -> Outcome:
         return _weigh_question(condition, view)
     if isinstance(condition, (AllOf, AnyOf)):
         parts = [weigh(part, view) for part in condition.parts]
+        if len(parts) == 1:
+            return parts[0]
         combine = all_of if isinstance(condition, AllOf) else any_of
-        truth = combine(part.truth for part in parts)
-        same = [part for part in parts if part.truth is truth]
-        return Outcome(
-            truth,
-            tuple(question for part in same for question in part.decided_by),
-            tuple(dict.fromkeys(key for part in same for key in part.blocked_by)),
-        )
+        truth = combine([part.truth for part in parts])
+        decided_by: list[Question] = []
+        blocked_by: dict[str, None] = {}
+        for part in parts:
+            if part.truth is truth:
+                decided_by += part.decided_by
+                blocked_by.update(dict.fromkeys(part.blocked_by))
+        return Outcome(truth, tuple(decided_by), tuple(blocked_by))
     inner = weigh(condition.part, view)
     return Outcome(inner.truth.negated(), inner.decided_by, inner.blocked_by)
 
@@ -67,9 +70,8 @@ def _weigh_question(question: Question, view: View) -> Outcome:
     truth = ask(question, view)
     if truth is not Truth.UNKNOWN:
         return Outcome(truth, decided_by=(question,))
-    keys = [key for key in (question.fact, question.value_of) if key]
-    missing = [key for key in keys if _has_gap(view[key])]
-    return Outcome(truth, blocked_by=tuple(dict.fromkeys(missing)))
+    missing = {key: None for key in (question.fact, question.value_of) if key and _has_gap(view[key])}
+    return Outcome(truth, blocked_by=tuple(missing))
 
 
 def _has_gap(value: Value | Unknown) -> bool:
@@ -81,17 +83,18 @@ def _has_gap(value: Value | Unknown) -> bool:
 def ask(question: Question, view: View) -> Truth:
     """One question. An unknown fact leaves it open, except where the question is about the not-knowing itself."""
     fact = view[question.fact]
-    if question.op is Operator.KNOWN:
+    op = question.op
+    if op is Operator.KNOWN:
         return Truth.of(not isinstance(fact, Unknown))
-    if question.op is Operator.UNKNOWN_BECAUSE:
+    if op is Operator.UNKNOWN_BECAUSE:
         reasons = question.value if isinstance(question.value, tuple) else ()
         return Truth.of(isinstance(fact, Unknown) and fact.reason in reasons)
     other: Any = view[question.value_of] if question.value_of else question.value
     if isinstance(fact, Unknown) or isinstance(other, Unknown):
         return Truth.UNKNOWN
-    if isinstance(fact, Version) and question.op is not Operator.MATCHES:
+    if isinstance(fact, Version) and op is not Operator.MATCHES:
         other = _as_version(other)
-    return _ANSWERS[question.op](fact, other)
+    return _ANSWERS[op](fact, other)
 
 
 def _as_version(other: Known) -> Known:

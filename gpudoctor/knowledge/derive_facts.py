@@ -62,11 +62,12 @@ def in_order(modules: Sequence[ModuleType]) -> list[ModuleType]:
     owners = {spec.key: module.__name__ for module in modules for spec in module.FACTS}
     left = {module.__name__: module for module in sorted(modules, key=lambda module: module.__name__)}
     ordered: list[ModuleType] = []
+    waits = {name: _waits_for(module, owners) - {name} for name, module in left.items()}
     while left:
-        ready = [name for name, module in left.items() if not _waits_for(module, owners) & (set(left) - {name})]
+        ready = next((name for name in left if waits[name].isdisjoint(left)), "")
         if not ready:
             raise ValueError(f"derive modules wait for each other: {', '.join(left)}")
-        ordered.append(left.pop(ready[0]))
+        ordered.append(left.pop(ready))
     return ordered
 
 

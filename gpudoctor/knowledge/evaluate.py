@@ -57,12 +57,12 @@ def judge(
 
 
 def _all_findings(catalogue: Catalogue, facts: Facts) -> list[Finding]:
-    causes, specs = catalogue.causes, catalogue.facts or {}
+    causes, per_device = catalogue.causes, catalogue.per_device
     found: list[Finding] = []
     broken = []
     for rule in catalogue.rules.values():
         try:
-            found += judge_rule(rule, causes[rule.cause], facts, specs)
+            found += judge_rule(rule, causes[rule.cause], facts, per_device)
         except Exception as error:  # noqa: BLE001 - all broken rules are named together, then the run ends
             broken.append(f"check {rule.id} broke: {type(error).__name__}: {error}")
     if broken:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator
 
 from gpudoctor.knowledge.conditions import Outcome, View, weigh
 from gpudoctor.knowledge.expand import fill, keys_in, text_of, usable_remedies
 from gpudoctor.model.cause import Cause
 from gpudoctor.model.evidence import Evidence
-from gpudoctor.model.fact import Facts, FactSpec, Reason, Unknown, Value
+from gpudoctor.model.fact import Facts, Reason, Unknown, Value
 from gpudoctor.model.finding import MACHINE, Finding, Kind
 from gpudoctor.model.rule import DEVICE_INDEX, Operator, Question, Rule, questions_of
 from gpudoctor.model.truth import Truth
@@ -21,14 +21,14 @@ _ABOUT_NOT_KNOWING = (Operator.KNOWN, Operator.UNKNOWN_BECAUSE)
 class DeviceFacts:
     """The facts as one GPU sees them: per-device lists give that GPU's element."""
 
-    def __init__(self, facts: Facts, specs: Mapping[str, FactSpec], index: int) -> None:
+    def __init__(self, facts: Facts, per_device: Container[str], index: int) -> None:
         self._facts = facts
-        self._specs = specs
+        self._per_device = per_device
         self.index = index
 
     def is_own(self, key: str) -> bool:
         """Whether a fact is about this GPU alone."""
-        return key in self._specs and self._specs[key].per_device
+        return key in self._per_device
 
     def __getitem__(self, key: str) -> Value | Unknown:
         if key == DEVICE_INDEX:
@@ -41,21 +41,24 @@ class DeviceFacts:
         return Unknown(Reason.NO_DATA, f"{key} says nothing about GPU {self.index}")
 
 
-def judge_rule(rule: Rule, cause: Cause, facts: Facts, specs: Mapping[str, FactSpec]) -> Iterator[Finding]:
-    """The findings of one check: one for the machine, or one for each GPU."""
+def judge_rule(rule: Rule, cause: Cause, facts: Facts, per_device: Container[str]) -> Iterator[Finding]:
+    """The findings of one check: one for the machine, or one for each GPU.
+
+    `per_device` are the keys of the facts that hold one element for each GPU.
+    """
     if not rule.for_each:
         yield _judge(rule, cause, facts, MACHINE)
         return
-    count = gpu_count(rule, facts, specs)
+    count = gpu_count(rule, facts, per_device)
     for index in range(count or 0):
-        yield _judge(rule, cause, DeviceFacts(facts, specs, index), f"gpu:{index}")
+        yield _judge(rule, cause, DeviceFacts(facts, per_device, index), f"gpu:{index}")
     if count == 0:
         yield _finding(rule, cause, Kind.NOT_APPLICABLE, MACHINE)
     elif count is None:
-        yield _without_count(rule, cause, facts, specs)
+        yield _without_count(rule, cause, facts, per_device)
 
 
-def gpu_count(rule: Rule, facts: Facts, specs: Mapping[str, FactSpec]) -> int | None:
+def gpu_count(rule: Rule, facts: Facts, per_device: Container[str]) -> int | None:
     """How many GPUs a check has to look at: as many as the machine has or as its facts tell of; None if unknown."""
     counts = []
     count = facts.known(GPU_COUNT)
@@ -63,14 +66,14 @@ def gpu_count(rule: Rule, facts: Facts, specs: Mapping[str, FactSpec]) -> int | 
         counts.append(count)
     for key in _keys_of((*questions_of(rule.applies), *questions_of(rule.fails))):
         value = facts.known(key)
-        if key in specs and specs[key].per_device and isinstance(value, tuple):
+        if key in per_device and isinstance(value, tuple):
             counts.append(min(len(value), _MOST_GPUS))
     return max(counts, default=None)
 
 
-def _without_count(rule: Rule, cause: Cause, facts: Facts, specs: Mapping[str, FactSpec]) -> Finding:
+def _without_count(rule: Rule, cause: Cause, facts: Facts, per_device: Container[str]) -> Finding:
     """Nobody knows how many GPUs there are: only what holds for any GPU can still rule the check out."""
-    view = DeviceFacts(facts, specs, 0)
+    view = DeviceFacts(facts, per_device, 0)
     applies = weigh(rule.applies, view)
     if applies.truth is Truth.FALSE:
         return _finding(rule, cause, Kind.NOT_APPLICABLE, MACHINE, _evidence(applies.decided_by, view))
@@ -140,16 +143,19 @@ def _finding(
 def _evidence(questions: Iterable[Question], view: View, named: Iterable[str] = ()) -> tuple[Evidence, ...]:
     """The known facts that were asked about, verbatim, and those whose being unknown was the answer."""
     questions = tuple(questions)
-    telling = {question.fact for question in questions if question.op in _ABOUT_NOT_KNOWING}
     found = []
     for key in dict.fromkeys((*_keys_of(questions), *named)):
         value = view[key]
-        if key == DEVICE_INDEX or (isinstance(value, Unknown) and key not in telling):
-            continue
-        own = isinstance(view, DeviceFacts) and view.is_own(key)
-        source = f"{key}[{view.index}]" if isinstance(view, DeviceFacts) and own else key
-        found.append(Evidence(source, _why(value) if isinstance(value, Unknown) else text_of(value)))
+        if isinstance(value, Unknown):
+            if any(question.fact == key and question.op in _ABOUT_NOT_KNOWING for question in questions):
+                found.append(Evidence(_source(key, view), _why(value)))
+        elif key != DEVICE_INDEX:
+            found.append(Evidence(_source(key, view), text_of(value)))
     return tuple(found)
+
+
+def _source(key: str, view: View) -> str:
+    return f"{key}[{view.index}]" if isinstance(view, DeviceFacts) and view.is_own(key) else key
 
 
 def _keys_of(questions: Iterable[Question]) -> tuple[str, ...]:

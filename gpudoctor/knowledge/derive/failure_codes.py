@@ -62,8 +62,8 @@ def derive(facts: Facts, tables: Tables) -> Iterable[Fact]:
     if working:
         cuda = 0
     elif not isinstance(cuda, int) or cuda == 0:
-        warning = f"{facts.text('torch.cuda_warning') or ''}\n{facts.text('torch.cuda_init_error') or ''}"
-        number = re.search(_NUMBER, warning)
+        warning = f"{facts.text('torch.cuda_warning') or ''}\n{facts.text('torch.cuda_init_error') or ''}".strip()
+        number = re.search(_NUMBER, warning) if warning else None
         cuda = (int(number[1]) if number else _by_words(warning, _CUDA_WORDS)) or cuda
     yield Fact("cuda.failure_code", cuda if not isinstance(cuda, Unknown) else _why(cuda))
     said = facts.text("torch.cuda_warning")
