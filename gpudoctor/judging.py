@@ -16,6 +16,7 @@ from gpudoctor.knowledge.source import find_rules
 from gpudoctor.model.diagnosis import Diagnosis, Target
 from gpudoctor.model.fact import Facts, FactSpec
 from gpudoctor.model.finding import Finding
+from gpudoctor.model.garbage import NoCollection
 from gpudoctor.model.record import record
 from gpudoctor.model.run import Run
 
@@ -69,8 +70,9 @@ def concluded(
 
     `complete` gets all facts and the checks' findings, and gives them back with the findings that it knows of.
     """
-    outcome = derivation(facts, catalogue.tables)
-    judgement = judge(catalogue, outcome.facts, lambda found: complete(outcome.facts, found))
+    with NoCollection():
+        outcome = derivation(facts, catalogue.tables)
+        judgement = judge(catalogue, outcome.facts, lambda found: complete(outcome.facts, found))
     bugs = tuple(Run("derive", "failed", detail=bug) for bug in outcome.bugs)
     diagnosis = Diagnosis(
         health=judgement.health,

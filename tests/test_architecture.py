@@ -177,3 +177,15 @@ def test_every_package_folder_is_shipped(repository: Path) -> None:
     for folder in {path.parent for path in FILES}:
         name = ".".join(("gpudoctor", *folder.relative_to(PACKAGE).parts))
         assert f'"{name}",' in listed, f"pyproject.toml does not list the package {name}"
+
+
+def test_judging_loads_nothing_that_observes_and_little_else() -> None:
+    code = "import sys, gpudoctor.judging; print(*sorted(sys.modules))"
+    loaded = subprocess.run(
+        [sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE.parent
+    )
+    modules = set(loaded.stdout.split())
+    rooms = {name.split(".")[1] for name in modules if name.startswith("gpudoctor.")}
+    assert rooms <= {"_version", "declared", "judging", "knowledge", "model"}
+    # Each of these costs about as much as all our own modules together.
+    assert not modules & {"typing", "inspect", "dataclasses", "json", "pickle", "pathlib", "subprocess", "asyncio"}

@@ -189,7 +189,8 @@ class Catalogue:
         """All tables; each is read when it is first used."""
         from gpudoctor.knowledge.tables import Tables
 
-        return Tables(self.source.ids("tables"), self._table)
+        names = self._typed.tables() if self._typed else self.source.ids("tables")
+        return Tables(names, self._table)
 
     def _table(self, name: str) -> Table:
         finished = self._typed.table(name) if self._typed else None

@@ -6,11 +6,11 @@ library and a TOML parser only and imports nothing of gpudoctor, because the bui
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 import zlib
 from collections.abc import Mapping
+from functools import cached_property
 
 TYPE_CHECKING = False  # as in typing; see model.record
 if TYPE_CHECKING:
@@ -94,7 +94,8 @@ def pack(files: Mapping[str, RuleData]) -> bytes:
     """
     newest = max((newest_date(data) for data in files.values()), default="")
     bodies = {path: _canonical(files[path]).encode("utf-8") for path in sorted(files)}
-    return in_pieces(f"{PACKED_KIND} {digest_of(files)} {newest or '-'}", bodies)
+    count = sum(path != RETIRED for path in files)
+    return in_pieces(f"{PACKED_KIND} {digest_of(files)} {newest or '-'} {count}", bodies)
 
 
 def in_pieces(title: str, pieces: Mapping[str, bytes]) -> bytes:
@@ -116,18 +117,23 @@ class Pieces:
         head = raw[start : start + size]
         if len(head) != size or zlib.crc32(head) != checksum:
             raise ValueError("the head does not fit its checksum")
-        title, *lines = head.decode("utf-8").split("\n")
+        title, *self._lines = head.decode("utf-8").split("\n")
         if not title.startswith(kind + " "):
             raise ValueError(f"this is no {kind}: {title[:80]!r}")
         self.told = title[len(kind) :].split()
-        self._raw = memoryview(raw)
-        self._places: dict[str, tuple[int, int, int]] = {}
-        start += size
-        for line in lines:
-            checksum_text, size_text, name = line.split(" ", 2)
-            end = start + int(size_text)
-            self._places[name] = (start, end, int(checksum_text))
+        self._raw = memoryview(raw)[start + size :]
+
+    @cached_property
+    def _places(self) -> dict[str, tuple[int, int, int]]:
+        """Where each piece begins and ends, and its checksum: a thousand lines that some answers need not read."""
+        places = {}
+        start = 0
+        for line in self._lines:
+            checksum, size, name = line.split(" ", 2)
+            end = start + int(size)
+            places[name] = (start, end, int(checksum))
             start = end
+        return places
 
     def names(self) -> list[str]:
         """The pieces' names, in the order of the file."""
@@ -151,7 +157,8 @@ class Packed:
 
     def __init__(self, raw: bytes) -> None:
         self._pieces = Pieces(raw, PACKED_KIND)
-        self.digest, newest = self._pieces.told
+        self.digest, newest, count = self._pieces.told
+        self.count = int(count)
         self.newest = "" if newest == "-" else newest
         self.paths = self._pieces.names
         self.has = self._pieces.has
@@ -203,7 +210,7 @@ def _plain(value: Plain, key: str) -> Plain:
         return {name: _plain(item, f"{key}.{name}".lstrip(".")) for name, item in value.items()}
     if isinstance(value, list):
         return [_plain(item, key) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
+    if isinstance(value, float) and value - value != 0:  # infinite or not a number
         raise ValueError(f"{key}: {value} is not a number that can be compared")
     if isinstance(value, (str, int, float)):
         return value

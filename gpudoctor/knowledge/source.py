@@ -72,6 +72,9 @@ class Tree(Protocol):
     def newest(self) -> str:
         """The latest source date in all files, ISO; ValueError when a file cannot be read."""
 
+    def count(self) -> int:
+        """How many files there are."""
+
     def typed(self) -> Typed | None:
         """The same rules as finished objects, where the build has left them."""
 
@@ -109,6 +112,10 @@ class TomlTree:
     def newest(self) -> str:
         """See Tree."""
         return max((newest_date(self.read(path)) for path in self._all_paths()), default="")
+
+    def count(self) -> int:
+        """See Tree."""
+        return sum(len(self.paths(section)) for section in SECTIONS)
 
     def typed(self) -> Typed | None:
         """See Tree: what anybody can edit is read as it stands."""
@@ -164,6 +171,10 @@ class PackedTree:
     def newest(self) -> str:
         """See Tree."""
         return self._packed.newest
+
+    def count(self) -> int:
+        """See Tree."""
+        return self._packed.count
 
     def typed(self) -> Typed | None:
         """See Tree."""
@@ -231,7 +242,7 @@ class RulesSource:
 
     def count(self) -> int:
         """How many rule files there are."""
-        return sum(len(tree.paths(section)) for tree in self.trees for section in SECTIONS)
+        return sum(tree.count() for tree in self.trees)
 
     def _one(self, tree: Tree, path: str, problems: list[str]) -> Iterator[RuleFile]:
         shown = f"{tree.label}/{path}"

@@ -8,12 +8,12 @@ code as the modules beside them, so only this file of our own package is read th
 
 from __future__ import annotations
 
-import gc
 import os
 from collections.abc import Mapping
 
 from gpudoctor._version import VERSION
 from gpudoctor.knowledge.compile import Pieces, in_pieces
+from gpudoctor.model.garbage import NoCollection
 
 TYPE_CHECKING = False  # as in typing; see model.record
 if TYPE_CHECKING:
@@ -40,6 +40,11 @@ class Typed:
         found = self._load(name)
         return found if isinstance(found, dict) else None
 
+    def tables(self) -> frozenset[str]:
+        """The names of the tables."""
+        names = self._pieces.names()
+        return frozenset(name[len(TABLE) :] for name in names if name.startswith(TABLE))
+
     def table(self, name: str) -> Table | None:
         """One table, None as above."""
         from gpudoctor.knowledge.tables import Table
@@ -54,16 +59,11 @@ class Typed:
         except ImportError:
             from pickle import UnpicklingError, loads
 
-        # Ten thousand objects are made, none of them garbage: looking for some on the way takes a third of the time.
-        collecting = gc.isenabled()
-        gc.disable()
         try:
-            return loads(self._pieces.take(name))
+            with NoCollection():
+                return loads(self._pieces.take(name))
         except (UnpicklingError, AttributeError, ImportError, ValueError, TypeError, KeyError):
             return None
-        finally:
-            if collecting:
-                gc.enable()
 
 
 def read_typed(folder: str, digest: str) -> Typed | None:

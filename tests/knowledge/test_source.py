@@ -110,6 +110,7 @@ def test_the_packed_form_says_what_the_sources_say() -> None:
     packed = RulesSource([PackedTree(pack(read_tree(ROOT)), "rules")])
     toml = RulesSource([TomlTree(ROOT, "rules")])
     assert packed.digest() == toml.digest()
+    assert (packed.newest(), packed.count()) == (toml.newest(), toml.count())
     for section in SECTIONS:
         assert list(packed.files(section, [])) == list(toml.files(section, []))
         if section != "tables":

@@ -46,6 +46,7 @@ def test_every_section_comes_back_as_it_was_read(whole: Catalogue, finished: byt
 
 def test_every_table_comes_back_as_it_was_read(whole: Catalogue, finished: bytes) -> None:
     typed = Typed(finished)
+    assert typed.tables() == set(whole.tables)
     for name, table in whole.tables.items():
         found = typed.table(name)
         assert found is not None

@@ -126,3 +126,38 @@ def test_copies_and_pickles_are_equal() -> None:
     point = Point(1, 2, {"a": 3})
     assert copy.deepcopy(point) == point
     assert pickle.loads(pickle.dumps(point)) == point
+
+
+def test_the_first_ones_and_the_later_ones_are_built_alike() -> None:
+    @record
+    class Fresh:
+        x: int
+        y: int = 2
+        made: list[int] = field(default_factory=list)
+
+        def __post_init__(self) -> None:
+            if self.x < 0:
+                raise ValueError("below zero")
+
+    ways = [((1,), {}), ((1, 3), {}), ((1,), {"y": 3, "made": [4]}), ((), {"x": 1, "made": [5]})]
+    wrong = [((), {}), ((1, 2, [], 4), {}), ((1,), {"x": 1}), ((1,), {"z": 1}), ((), {"y": 1})]
+    first = [as_dict(Fresh(*values, **named)) for values, named in ways]
+    with pytest.raises(ValueError, match="below zero"):
+        Fresh(-1)
+    assert Fresh(1).made is not Fresh(1).made
+    for _ in range(200):
+        assert [as_dict(Fresh(*values, **named)) for values, named in ways] == first
+    with pytest.raises(ValueError, match="below zero"):
+        Fresh(-1)
+    for values, named in wrong:
+
+        @record
+        class New:
+            x: int
+            y: int = 2
+            made: list[int] = field(default_factory=list)
+
+        for cls in (New, Fresh):
+            with pytest.raises(TypeError, match=r"argument"):
+                cls(*values, **named)
+        assert New(1) == New(1)
