@@ -26,7 +26,9 @@ def main() -> None:
     try:
         if sys.argv[1:2] == ["run"]:
             run_quickly(sys.argv[2:])
-        sys.exit(_answered(sys.argv[1:]))
+        code = _answered(sys.argv[1:])
+        gc.freeze()  # else Python looks for garbage in all that was read before it gives everything back anyway
+        sys.exit(code)
     except Exception as error:  # noqa: BLE001 - what breaks here broke before or outside all error handling
         from gpudoctor.cli.process import tell_broken
 

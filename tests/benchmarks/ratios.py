@@ -25,6 +25,8 @@ from gpudoctor.model.diagnosis import Target
 from gpudoctor.model.fact import Fact, Facts
 facts = Facts([Fact("expect.gpus", "any"), Fact("gpu.count", 1), Fact("torch.installed", True)])
 judge_again(facts, (), Target("document", "", ""))
+import gc
+gc.freeze()  # as the command line does before it ends
 """
 
 
@@ -40,7 +42,9 @@ class Case:
 
 
 def seconds_of(command: list[str]) -> float:
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    # A virtual environment that happens to be active would be the one that `check` examines.
+    unwanted = ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "VIRTUAL_ENV", "CONDA_PREFIX")
+    environment = {name: value for name, value in os.environ.items() if name not in unwanted}
     began = time.perf_counter()
     subprocess.run(
         command,
@@ -74,13 +78,37 @@ def cases(python: str, runs: int) -> list[Case]:
     if importlib.util.find_spec("torch"):
         torch = [python, "-c", "import torch"]
         found.append(
-            Case("check --no-probes, with torch", [doctor, "check", "--no-probes"], torch, 1.25, max(3, runs // 2))
+            Case(
+                "check --no-probes, with torch",
+                [doctor, "check", "--no-probes", "--python", python],
+                torch,
+                1.25,
+                max(3, runs // 2),
+            )
         )
-        found.append(Case("check, with quick probes", [doctor, "check"], torch, 1.3, max(3, runs // 2)))
+        found.append(
+            Case("check, with quick probes", [doctor, "check", "--python", python], torch, 1.3, max(3, runs // 2))
+        )
         collect_env = [python, "-m", "torch.utils.collect_env"]
-        found.append(Case("the same against collect_env", [doctor, "check"], collect_env, 1.0, max(3, runs // 4)))
+        found.append(
+            Case(
+                "the same against collect_env",
+                [doctor, "check", "--python", python],
+                collect_env,
+                1.0,
+                max(3, runs // 4),
+            )
+        )
     else:
-        found.append(Case("check --no-probes, without torch", [doctor, "check", "--no-probes"], bare, 25.0, runs))
+        found.append(
+            Case(
+                "check --no-probes, without torch",
+                [doctor, "check", "--no-probes", "--python", python],
+                bare,
+                25.0,
+                runs,
+            )
+        )
     return found
 
 

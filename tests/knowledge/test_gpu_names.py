@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from derived import tables
 from gpudoctor.knowledge import rows
-from gpudoctor.knowledge.gpu_names import capability_of, kind_of, model_of, rows_for
+from gpudoctor.knowledge.gpu_names import capability_of, kind_of, lead_of, model_of, rows_for
 
 
 @pytest.mark.parametrize(
@@ -80,3 +80,35 @@ def test_every_row_of_the_table_is_found_and_agrees_with_the_others() -> None:
 def test_any_text_is_taken(text: str) -> None:
     model_of(text)
     capability_of(text, tables())
+
+
+ODD_PATTERNS = [
+    "A|B",
+    "(a)|b",
+    "ab(c)|d",
+    "T4G?$",
+    "x{2}y",
+    "a[|]b",
+    r"ab\|c",
+    "(a|(b))c|d",
+    "ab(c|(d|e))",
+    "",
+    "ab*",
+    "a+b",
+]
+PATTERNS = sorted({rows.text(row, "pattern") for row in tables()["gpus"].rows})
+
+
+@given(st.sampled_from(PATTERNS + ODD_PATTERNS).flatmap(lambda p: st.tuples(st.just(p), st.from_regex(rf"\A(?:{p})"))))
+def test_whatever_fits_a_pattern_begins_with_its_lead(case: tuple[str, str]) -> None:
+    pattern, text = case
+    assert re.match(pattern, text)
+    assert text.startswith(lead_of(pattern))
+
+
+def test_leads_leave_few_patterns_to_compile() -> None:
+    assert lead_of("RTX 4070 Ti SUPER$") == "RTX 4070 Ti SUPER"
+    assert lead_of("T4G?$") == "T4"
+    assert lead_of("Tegra X1|Jetson Nano") == ""
+    tried = [pattern for pattern in PATTERNS if "RTX 4090".startswith(lead_of(pattern))]
+    assert len(tried) < 20
