@@ -85,19 +85,19 @@ class _Page:
     def _grams(self) -> set[str]:
         if self._written is not None and self._text.isascii():
             return {gram.lower() for gram in self._written._grams}
-        # Most lines differ by their digits alone.
-        text = "\n".join({line.translate(ALIKE) for line in self.lines})
+        # Lines share their words, and most of those that they do not share differ by their digits alone.
+        text = " ".join(set(self._text.translate(ALIKE).split()))
         return {text[start : start + GRAM] for start in range(len(text))}
 
     def lines_with(self, anchor: str) -> Iterator[int]:
         """The places of the lines that hold an anchor.
 
-        Of thousands of anchors hardly one is there; the set of all short pieces of the text tells so for most. Pieces
+        Of thousands of anchors hardly one is there; the set of all short pieces of the words tells so for most. Pieces
         of three letters, as there are few of them in any text: those of four of a hostile log would fill the memory.
         """
-        alike = anchor.translate(ALIKE)
-        if any(alike[start : start + GRAM] not in self._grams for start in range(len(alike) - GRAM + 1)):
-            return
+        for word in anchor.translate(ALIKE).split():
+            if any(word[start : start + GRAM] not in self._grams for start in range(len(word) - GRAM + 1)):
+                return
         found = self._text.find(anchor)
         while found >= 0:
             place = bisect.bisect_right(self._starts, found) - 1

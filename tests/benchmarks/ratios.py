@@ -12,9 +12,11 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
+import pickle
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +30,20 @@ judge_again(facts, (), Target("document", "", ""))
 import gc
 gc.freeze()  # as the command line does before it ends
 """
+# The same with all that one recorded machine tells, read from the file named behind it.
+JUDGE_WHOLE = """
+import sys
+from _pickle import load
+from gpudoctor.judging import judge_again
+from gpudoctor.model.diagnosis import Target
+from gpudoctor.model.fact import Fact, Facts
+with open(sys.argv[1], "rb") as file:
+    facts = Facts([Fact(key, value) for key, value in load(file)])
+judge_again(facts, (), Target("document", "", ""))
+import gc
+gc.freeze()
+"""
+MACHINE = Path(__file__).resolve().parents[1] / "hosts" / "h100x2-driver580-cu130"
 
 
 @dataclass(frozen=True)
@@ -62,6 +78,16 @@ def ratios_of(case: Case) -> list[float]:
     return [seconds_of(case.command) / seconds_of(case.against) for _ in range(case.runs)]
 
 
+def recorded_facts() -> str:
+    """A file with the facts of a recorded machine; it lies in the temporary folder and is overwritten."""
+    from gpudoctor.diagnose import CheckSettings, diagnose
+
+    facts = diagnose(CheckSettings(source=str(MACHINE))).diagnosis.facts
+    path = Path(tempfile.gettempdir()) / "gpudoctor-benchmark-facts"
+    path.write_bytes(pickle.dumps([(fact.key, fact.value) for fact in facts.items_sorted()], protocol=4))
+    return str(path)
+
+
 def cases(python: str, runs: int) -> list[Case]:
     doctor = str(Path(python).with_name("gpudoctor"))
     bare = [python, "-c", "pass"]
@@ -71,6 +97,7 @@ def cases(python: str, runs: int) -> list[Case]:
         Case("explain memory.shm_too_small", [doctor, "explain", "memory.shm_too_small"], bare, 6.0, runs),
     ]
     found.append(Case("load all rules, judge one machine", [python, "-c", JUDGE], bare, 4.0, runs))
+    found.append(Case("the same, 900 facts", [python, "-c", JUDGE_WHOLE, recorded_facts()], bare, 4.0, runs))
     found.append(Case("run -- true", [doctor, "run", "--", "true"], bare, 5.0, runs))
     flood = "head -c 1G /dev/zero"
     through = ["sh", "-c", f"{doctor} run --no-report -- {flood} | cat >/dev/null"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -150,3 +152,9 @@ def test_each_signature_speaks_once_for_a_document_and_as_a_plain_search_would(t
     mine = [match for match in found if match.signature.id == "boom"]
     assert [match.line.number for match in mine] == plain[:1]
     assert sum(match.times for match in mine) == len(plain)
+
+
+@given(st.text(alphabet="ab 1\t\xa0", min_size=1, max_size=6), st.lists(st.text(alphabet="ab 12\t\xa0", max_size=12)))
+def test_an_anchor_of_any_blanks_and_digits_is_found_where_it_stands(anchor: str, texts: list[str]) -> None:
+    found = Matcher([signature("own", re.escape(anchor), anchor)]).match([document(*texts)])
+    assert sum(match.times for match in found) == sum(anchor in text for text in texts)
