@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from gpudoctor.knowledge import rows
 from gpudoctor.knowledge.specifier import satisfies
 
+TYPE_CHECKING = False  # as in typing; see model.record
 if TYPE_CHECKING:
     from gpudoctor.knowledge.tables import Row, Tables
     from gpudoctor.model.version import Version
