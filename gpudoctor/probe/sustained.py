@@ -7,12 +7,13 @@ from typing import Any
 
 from gpudoctor.model import clock_events
 from gpudoctor.model.child import ChildEnd
-from gpudoctor.model.fact import Fact, FactSpec, FactType
+from gpudoctor.model.fact import Fact, FactSpec, FactType, Reason, Unknown, Value
 from gpudoctor.probe.answers import said
 from gpudoctor.probe.spec import ProbeSpec, facts_of_probe
 
 PROBE = ProbeSpec("sustained", level="full", title="sustained work", limit_s=60.0, group="sustained", order=70)
 REASONS = "probe.sustained.throttle_reasons"
+LASTING = "probe.sustained.lasting_throttle_reasons"
 FACTS = (
     *PROBE.common_facts(),
     FactSpec("probe.sustained.precision", FactType.TEXT, "what was multiplied: fp16 on a GPU, fp32 on the CPU"),
@@ -32,6 +33,11 @@ FACTS = (
         REASONS,
         FactType.TEXT_LIST,
         "the driver's reasons for slower clocks meanwhile, each once; none where there was no reason",
+    ),
+    FactSpec(
+        LASTING,
+        FactType.TEXT_LIST,
+        "those of them that were told more than once: a change of clocks alone can look like a brake for a moment",
     ),
     FactSpec(
         "probe.sustained.memory_bytes_per_second",
@@ -61,6 +67,11 @@ def facts(end: ChildEnd, plan: Mapping[str, Any]) -> Iterable[Fact]:
     """All of them; the driver's bits become words."""
     bits = said(end, PROBE.name).get("throttle_bits")
     numbers = [one for one in bits if isinstance(one, int)] if isinstance(bits, list) else []
-    seen = tuple(dict.fromkeys(word for one in numbers for word in clock_events.words(one) or ["none"]))
+    told = [word for one in numbers for word in clock_events.words(one) or ["none"]]
+    seen = tuple(dict.fromkeys(told))
+    again: Value | Unknown = tuple(word for word in seen if told.count(word) > 1)
+    if len(numbers) == 1:
+        again = Unknown(Reason.NO_DATA, "the driver answered only once")
+    own: dict[str, Value | Unknown] = {REASONS: seen, LASTING: again} if seen else {}
     for fact in facts_of_probe(PROBE, FACTS, end, plan):
-        yield Fact(REASONS, seen) if seen and fact.key == REASONS else fact
+        yield Fact(fact.key, own.get(fact.key, fact.value))

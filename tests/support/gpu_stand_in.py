@@ -1,6 +1,6 @@
 """Runs the sustained probe's work for a GPU on a machine without one, and prints what it emits.
 
-A program of its own, started as `gpu_stand_in.py SCRIPTS`: the device, its events and pinned memory are stand-ins on
+A program of its own, started as `gpu_stand_in.py SCRIPTS SECONDS`: the device, its events and pinned memory are stand-ins on
 the CPU, so that everything but CUDA itself is the probe's own.
 """
 
@@ -44,7 +44,7 @@ def main() -> None:
     import torch
 
     step = load("step_sustained.py")
-    small = {"LARGE": 128, "GPU_SECONDS": 1.1, "PERIOD": 0.3, "COPY_SECONDS": 0.1}
+    small = {"LARGE": 128, "GPU_SECONDS": float(sys.argv[2]), "PERIOD": 0.3, "COPY_SECONDS": 0.1}
     step.__dict__.update(small, size_for=lambda _: 128)
     shown = SimpleNamespace(uuid="4d4d6b9e-0000-0000-0000-000000000000")
     cuda = SimpleNamespace(Event=Event, get_device_properties=lambda _: shown, device_count=lambda: 2)

@@ -18,6 +18,7 @@ from gpudoctor.knowledge.tables import Tables
 from gpudoctor.model.fact import Fact, Facts, FactSpec, FactType, Reason, Unknown, Value
 
 PROBE = "probe.sustained."
+LASTING = PROBE + "lasting_throttle_reasons"
 FACTS = (
     FactSpec(
         "probe.braked_under_load",
@@ -43,6 +44,7 @@ INPUTS = (
     PROBE + "lowest_share",
     PROBE + "clocks_mhz",
     PROBE + "throttle_reasons",
+    LASTING,
     PROBE + "memory_bytes_per_second",
     PROBE + "pinned_to_device_bytes_per_second",
     PROBE + "device_to_pinned_bytes_per_second",
@@ -103,9 +105,10 @@ def untold(facts: Facts) -> Unknown | None:
 
 
 def braked(facts: Facts) -> Value | Unknown:
-    """The reasons that somebody has to do something about."""
-    seen = facts[PROBE + "throttle_reasons"]
-    return seen if isinstance(seen, Unknown) else tuple(one for one in words_of(facts) if one in BRAKES)
+    """The reasons that somebody has to do something about, where they lasted."""
+    lasting = facts[LASTING]
+    seen = facts.elements(LASTING)
+    return lasting if isinstance(lasting, Unknown) else tuple(str(one) for one in seen if one in BRAKES)
 
 
 def words_of(facts: Facts) -> list[str]:

@@ -16,6 +16,7 @@ def probe(bench: Any) -> None:
     tried: list[str] = []
     broken: list[str] = []
     busy: list[str] = []
+    wrong: list[str] = []
     for device in devices:
         try:
             total = float((torch.ones(1000, device=device) * 2).sum())
@@ -23,8 +24,10 @@ def probe(bench: Any) -> None:
             text = "%s: %s" % (device, str(error)[:500])
             (busy if bench.says_busy(error) else broken).append(text)
         else:
-            (tried if total == 2000.0 else broken).append(str(device) if total == 2000.0 else "%s: wrong sum" % device)
-        bench.emit({"tried": list(tried), "broken": broken + busy})
+            (tried if total == 2000.0 else wrong).append(str(device) if total == 2000.0 else "%s: wrong sum" % device)
+        bench.emit({"tried": list(tried), "broken": broken + wrong + busy})
+    if wrong:
+        bench.wrong("; ".join(wrong + broken))
     if broken:
         raise RuntimeError("; ".join(broken))
     if busy:

@@ -151,7 +151,9 @@ class Rings:
         loopback, so that nothing depends on what the name of this host means."""
         if self.backend == "nccl":
             loud = os.environ.get("NCCL_DEBUG", "").upper()
-            return {"NCCL_DEBUG": loud if loud in ("INFO", "TRACE") else "INFO", "NCCL_DEBUG_FILE": "{log}"}
+            level = loud if loud in ("INFO", "TRACE") else "INFO"
+            # A choice of subsystems could leave out the lines that name the transports.
+            return {"NCCL_DEBUG": level, "NCCL_DEBUG_FILE": "{log}", "NCCL_DEBUG_SUBSYS": None}
         return {} if os.environ.get("GLOO_SOCKET_IFNAME") else {"GLOO_SOCKET_IFNAME": "lo"}
 
     def be_rank(self, number: int, devices: list[int], meeting: int, tell: Any) -> None:

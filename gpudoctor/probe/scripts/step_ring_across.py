@@ -174,7 +174,7 @@ class Job:
         limits = dict(LIMITS[backend], **self.place.get("limits", {}))
         environment: dict[str, str | None] = dict(step["by_host"].get(host_key(), {}))
         if backend == "nccl":
-            environment.update({"NCCL_DEBUG": "INFO", "NCCL_DEBUG_FILE": "{log}"})
+            environment.update({"NCCL_DEBUG": "INFO", "NCCL_DEBUG_FILE": "{log}", "NCCL_DEBUG_SUBSYS": None})
         over = {"since": 0.0}
 
         def broken_off(failed: bool) -> bool:
