@@ -100,3 +100,15 @@ def test_nan_and_infinity_are_never_near(got: float, reference: float, near: boo
     said: list[dict[str, Any]] = []
     bench(said=said).run(lambda one: one.hold("a product", Number(got), Number(reference), 0.01) and None)
     assert said[-1]["verdict"] == ("passed" if near else "wrong_result")
+
+
+@pytest.mark.parametrize(
+    ("total", "verdict"), [(2000.0, "passed"), (1999.0, "wrong_result"), (float("nan"), "wrong_result")]
+)
+def test_a_device_that_adds_wrongly_computes_wrongly(total: float, verdict: str) -> None:
+    said: list[dict[str, Any]] = []
+    one = bench(said=said)
+    ones = SimpleNamespace(sum=lambda: total)
+    one.torch.ones = lambda *_, **__: type("Ones", (), {"__mul__": lambda *_: ones})()
+    one.run(load(Path(zygote.SCRIPTS) / "step_devices.py").probe)
+    assert said[-1]["verdict"] == verdict

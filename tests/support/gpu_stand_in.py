@@ -1,7 +1,7 @@
 """Runs the sustained probe's work for a GPU on a machine without one, and prints what it emits.
 
-A program of its own, started as `gpu_stand_in.py SCRIPTS SECONDS`: the device, its events and pinned memory are stand-ins on
-the CPU, so that everything but CUDA itself is the probe's own.
+A program of its own, started as `gpu_stand_in.py SCRIPTS SECONDS`: the device, its events and pinned memory are
+stand-ins on the CPU, so that everything but CUDA itself is the probe's own.
 """
 
 from __future__ import annotations
