@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+import ray_cluster
 import slurm_cluster
+from ray_cluster import RayJob
 from slurm_cluster import Cluster, Job
 
 # What each job's script does; `{crash}` is the program that dies on command.
@@ -25,6 +28,20 @@ SCRIPTS = {
     "missing-step": ("srun torchrun-nightly train.py", ()),
     "exit-3": ("{crash} exit 3", ()),
 }
+
+RAY_JOBS = (
+    "task-segv",
+    "task-abort",
+    "task-killed",
+    "task-told",
+    "task-raises",
+    "task-exits",
+    "task-leaves",
+    "actor-killed",
+    "actor-leaves",
+    "actor-removed",
+    "unready-none",
+)
 
 
 @dataclass(frozen=True)
@@ -61,3 +78,20 @@ def _gathered(cluster: Cluster, job: Job, folder: Path) -> Evidence:
     log = folder / "slurm.out"
     shutil.copy(job.log, log)
     return Evidence(log, cluster.sacct(job, folder), cluster.scontrol(job, folder))
+
+
+@pytest.fixture(scope="session")
+def ray_jobs() -> Iterator[Mapping[str, RayJob]]:
+    """Every job on Ray by its name. Most share one Ray; those for which settings or nodes matter have their own, since
+    what Ray says of nodes it says to every job. All are started at once."""
+    ray_cluster.require_ray()
+    with ExitStack() as stack:
+        folders = [stack.enter_context(ray_cluster.short_folder()) for _ in range(3)]
+        runs = [
+            ray_cluster.Runs(folders[0], RAY_JOBS, shared=True),
+            ray_cluster.Runs(folders[1], ["task-hungry"], shared=False, more=ray_cluster.short_of_memory()),
+            ray_cluster.Runs(folders[2], ["gpu-none", "node-lost"], shared=False),
+        ]
+        for run in runs:
+            stack.enter_context(closing(run))
+        yield {name: job for run in runs for name, job in run.ended().items()}
