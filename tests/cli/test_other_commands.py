@@ -183,3 +183,15 @@ def test_what_keeps_gpudoctor_itself_from_running_ends_with_3(run, tmp_path: Pat
     assert json.loads(ended.out)["error"]["kind"] == "internal"
     assert "made to fail" in ended.err
     assert "Traceback" not in ended.err
+
+
+def test_rules_list_tells_the_newest_source_of_each_table(run) -> None:
+    """The newest date of head and rows, read here from the file."""
+    folder = Path(__file__).resolve().parents[2] / "rules" / "tables"
+    listed = {item["id"]: item for item in run("rules", "list", "tables", "--json").json["rules"]["tables"]}
+    shown = run("rules", "list", "tables").out
+    for path in folder.glob("*.toml"):
+        newest = max(re.findall(r"^checked = (\d{4}-\d\d-\d\d)$", path.read_text(encoding="utf-8"), re.M), default="")
+        if newest:
+            assert newest in json.dumps(listed[path.stem]), path.stem
+            assert newest in next(line for line in shown.splitlines() if line.split()[:1] == [path.stem]), path.stem

@@ -71,6 +71,23 @@ def test_every_branch_against_every_cuda() -> None:
     assert checked > 500
 
 
+# NVIDIA's guide to CUDA compatibility, table of minor-version compatibility, and the release notes before CUDA 11.1.
+OLDEST = {"10.1": "418.39", "10.2": "440.33", "11.0": "450.51.05", 11: "450.80.02", 12: "525.60.13", 13: "580.65.06"}
+
+
+KNOWN = sorted({str(row["cuda"]) for row in tables()["cuda_driver"].rows if V(str(row["cuda"])) >= V("10.1")})
+
+
+@pytest.mark.parametrize("cuda", KNOWN)
+def test_the_floor_itself_serves_and_what_is_just_below_does_not(cuda: str) -> None:
+    oldest = OLDEST.get(cuda) or OLDEST[V(cuda).major]
+    *head, last = oldest.split(".")
+    below = ".".join([*head, f"{int(last) - 1:02}"])
+    assert serves(V(oldest), V(cuda), tables()) is Truth.TRUE
+    assert serves(V(below), V(cuda), tables()) is Truth.FALSE
+    assert serves(V(head[0]), V(cuda), tables()) is Truth.FALSE
+
+
 def test_by_the_drivers_own_cuda_version() -> None:
     assert serves_by_cuda(V("12.2"), V("12.8")) is Truth.TRUE
     assert serves_by_cuda(V("12.7"), V("13.0")) is Truth.FALSE

@@ -8,6 +8,8 @@ import textwrap
 
 import pytest
 
+from derived import tables
+from gpudoctor.knowledge import rows
 from gpudoctor.knowledge.kernels import covers, machine_code, parse_target
 from gpudoctor.model.truth import Truth
 from gpudoctor.model.version import Version
@@ -86,3 +88,38 @@ def test_same_verdict_as_pytorchs_own_table(torch_python: str) -> None:
         built = machine_code([Version.parse(f"{code // 10}.{code % 10}") for code in codes])
         ours = covers(built, Version.parse(f"{device // 10}.{device % 10}"))
         assert ours is Truth.of(runs), f"CUDA {release}, {machine}: {codes} on {device}"
+
+
+@pytest.mark.torch
+def test_every_build_of_the_table_on_every_gpu_as_pytorch_judges_it(torch_python: str) -> None:
+    """Every release and variant, every GPU that we know: our verdict and that of torch's own function."""
+    columns = ("sm_x86_64", "sm_aarch64")
+    builds = {
+        (str(row["torch"]), str(row["variant"]), column): compiled
+        for row in tables()["torch_variants"].rows
+        for column in columns
+        if (compiled := rows.versions(row, column))
+    }
+    gpus = {found for row in tables()["gpus"].rows if (found := rows.version(row, "capability"))}
+    asked = [[item.major * 10 + item.minor for item in compiled] for compiled in builds.values()]
+    code = textwrap.dedent("""
+        import json, sys, torch.cuda as cuda
+        builds, devices = json.load(sys.stdin)
+        print(json.dumps([[any(cuda._code_compatible_with_device(device, code) for code in codes) for device in devices]
+                          for codes in builds]))
+    """)
+    devices = sorted(item.major * 10 + item.minor for item in gpus)
+    done = subprocess.run(
+        [torch_python, "-c", code],
+        input=json.dumps([asked, devices]),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    answers = json.loads(done.stdout.splitlines()[-1])
+    assert len(builds) * len(devices) > 1000
+    for (name, compiled), runs in zip(builds.items(), answers):
+        for device, theirs in zip(devices, runs):
+            ours = covers(machine_code(compiled), Version.parse(f"{device // 10}.{device % 10}"))
+            assert ours is Truth.of(theirs), f"{name} on {device}"

@@ -110,3 +110,50 @@ def test_the_builds_of_others_are_not_judged() -> None:
     assert builds.is_plain(V("2.8.0+cu128"))
     assert builds.variant_of(V("2.8.0"), V("12.8")) == "cu128"
     assert builds.variant_of(V("2.8.0+cpu"), None) == "cpu"
+
+
+def by_hand(driver: str, capability: str, python: str, torch: str) -> tuple[str, str] | None:
+    """The definition of best, written out a second time and with nothing of what chooses it: newest release, then
+    highest CUDA, among builds that surely exist; confirmed kernel lists before others."""
+    floors = {11: "450.80.02", 12: "525.60.13", 13: "580.65.06"}
+    oldest = {"10.2": "440.33", "11.0": "450.51.05"}
+    releases = {str(row["torch"]): row for row in tables()["torch_releases"].rows}
+    found = []
+    for row in tables()["torch_variants"].rows:
+        release, cuda = releases.get(str(row["torch"])), row["cuda"]
+        if release is None or not isinstance(cuda, Version) or not builds.exists(row):
+            continue
+        if torch and str(row["torch"]).split(".")[: len(torch.split("."))] != torch.split("."):
+            continue
+        if python not in [str(item) for item in release["python"]]:  # type: ignore[union-attr]
+            continue
+        floor = oldest.get(str(cuda)) or floors.get(cuda.major)
+        if floor is None or V(driver) < V(floor):
+            continue
+        major, minor = (int(part) for part in capability.split("."))
+        compiled = row["sm_x86_64"]
+        if not isinstance(compiled, tuple) or not any(c.major == major and c.minor <= minor for c in compiled):
+            continue
+        found.append((row.confidence == "high", V(str(row["torch"])), cuda, str(row["variant"])))
+    if not found:
+        return None
+    _, release_number, _, variant = max(found)
+    return str(release_number), variant
+
+
+DRIVERS = ("440.33.01", "470.57.02", "525.60.12", "525.60.13", "580.65.05", "580.65.06")
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_best_is_what_its_definition_says(driver: str) -> None:
+    capabilities = ("3.7", "6.1", "7.0", "8.9", "9.0", "10.3", "12.0")
+    for capability in capabilities:
+        for python in ("3.8", "3.10", "3.13", "3.15", "3.16"):
+            for torch in ("", "1.13", "2.8", "2.15", "3"):
+                choice = ask(driver, capability, python, torch=torch)
+                asked = f"{driver}, {capability}, Python {python}, torch {torch}"
+                best = (choice.best.torch, choice.best.variant) if choice.best else None
+                assert best == by_hand(driver, capability, python, torch), asked
+                if best is None:
+                    assert all(one.reason for one in choice.rejected), asked
+                    assert bool(choice.rejected) is (torch != "3"), asked
