@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
 from pathlib import Path
@@ -115,6 +116,41 @@ def test_a_limit_on_address_space_is_no_kill(tmp_path: Path) -> None:
     assert died.status == 1
     assert "MemoryError" in died.text
     died.is_explained_by("memory.host_oom_kill.allocation_failed", at_least="likely")
+
+
+def test_a_limit_on_open_files(tmp_path: Path) -> None:
+    opened = "held = [open('/dev/null') for _ in range(100)]"
+    died = in_shell(f'ulimit -n 40; {sys.executable} -c "{opened}"', tmp_path)
+    assert died.status == 1
+    assert "Too many open files" in died.text
+    died.is_explained_by("limits.nofile", at_least="confirmed")
+
+
+def as_nobody() -> str:
+    """Somebody whom the limit on processes binds, and who may still read whatever the tests' folders hold."""
+    if os.geteuid() != 0:
+        pytest.skip("this rig needs root")
+    read = "+dac_read_search,+dac_override"
+    return f"{needed('setpriv')[0]} --reuid 65534 --inh-caps {read} --ambient-caps {read}"
+
+
+THREADS = (
+    "import threading, time; [threading.Thread(target=time.sleep, args=(9,), daemon=True).start() for _ in range(99)]"
+)
+
+
+def test_a_limit_on_processes_counts_threads(tmp_path: Path) -> None:
+    died = in_shell(f"{as_nobody()} bash -c 'ulimit -u 24; {sys.executable} -c \"{THREADS}\"; exit $?'", tmp_path)
+    assert died.status == 1
+    assert "can't start new thread" in died.text
+    died.is_explained_by("limits.pids_thread_create", at_least="confirmed")
+
+
+def test_a_limit_on_processes_leaves_no_fork(tmp_path: Path) -> None:
+    died = in_shell(f"{as_nobody()} bash -c 'ulimit -u 0; true | true; exit $?'", tmp_path)
+    assert died.status == 254
+    assert "Resource temporarily unavailable" in died.text
+    died.is_explained_by("limits.pids_thread_create", at_least="confirmed")
 
 
 def test_an_abort_as_process_1_looks_like_a_segmentation_fault(terminate: str, tmp_path: Path) -> None:
