@@ -51,6 +51,7 @@ INPUTS = (
     PROBE + "link_copy_bytes",
     PROBE + "pcie_generation",
     PROBE + "pcie_width",
+    "os.is_wsl",
     "gpu.count",
     "gpu.names",
     "gpu.uuids",
@@ -261,7 +262,7 @@ def below_link(facts: Facts, tables: Tables, place: int | None) -> Value | Unkno
     slow = tuple(f"{one} (PCIe {generation} x{width})" for one in answers if isinstance(one, str) and one)
     if not slow:
         return next((one for one in answers if isinstance(one, Unknown)), ())
-    mode = at(facts, "gpu.virtualisation_modes", place)
+    mode = "wsl" if facts.flag("os.is_wsl") else at(facts, "gpu.virtualisation_modes", place)
     if mode != "none":
         told = "not told" if isinstance(mode, Unknown) else str(mode)
         return Unknown(Reason.NOT_APPLICABLE, f"copies are slow, and between GPU and host is a hypervisor ({told})")

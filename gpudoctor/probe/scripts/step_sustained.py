@@ -23,6 +23,8 @@ BATCH = 0.05
 LARGE = 8192
 SMALL = 4096
 HOST_BYTES = 64 << 20
+# Where less memory than for these is free, nothing would be measured but how copies start.
+LEAST_ELEMENTS = 1 << 20
 # A GPU that is asked while it works must go on working until it has answered, however slow the asking is.
 ANSWER_S = 5.0
 
@@ -124,6 +126,8 @@ def memory_and_link(bench: Any, left: Any, out: Any, watch: Any) -> None:
         moved = 2.0 * left.numel() * left.element_size()  # each byte is read and written
         bench.emit({"memory_bytes_per_second": float("%.4g" % (moved * rate))})
     elements = min(HOST_BYTES, bench.room() // 4) // 4
+    if elements < LEAST_ELEMENTS:
+        return
     here = torch.zeros(elements, dtype=torch.int32).pin_memory()
     there = torch.zeros(elements, dtype=torch.int32, device=bench.device)
     links = []
