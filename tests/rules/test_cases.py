@@ -29,7 +29,7 @@ def test_case(case: Case) -> None:
     rule = CATALOGUE.rule(case.check)  # alone, so that a wrong neighbour fails only its own cases
     derived = derivation(facts_of(case.facts, SPECS), CATALOGUE.tables)
     assert not derived.bugs
-    findings = list(judge_rule(rule, CATALOGUE.cause(rule.cause), derived.facts, SPECS))
+    findings = list(judge_rule(rule, CATALOGUE.cause(rule.cause), derived.facts, CATALOGUE.per_device))
     if case.subject:
         findings = [finding for finding in findings if finding.subject == case.subject]
     said = "\n".join(f"{one.subject}: {one.kind.value} {one.message} {one.evidence}" for one in findings)
