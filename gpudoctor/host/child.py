@@ -219,11 +219,13 @@ class Children:
             child.kill()
         if first and self._count:
             descendants.sweep(lambda: descendants.find(self._token + ".", self._since, prefix=True))
-        if self._folders:
+        with self._lock:
+            folders = tuple(self._folders)
+        if folders:
             import shutil
 
             # The thread that waits for the child may not live to do it: an interrupted run ends with this one.
-            for folder in tuple(self._folders):
+            for folder in folders:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
