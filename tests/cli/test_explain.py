@@ -71,6 +71,32 @@ def test_standard_input(command: list[str], tmp_path: Path) -> None:
     assert first["evidence"][0]["source"] == "standard input"
 
 
+BAR = "".join(
+    f"\rEpoch 1: {step:3}%|{'█' * (step // 10):10}| {step}/100 [00:{step % 60:02}<00:01]" for step in range(101)
+)
+JOB = f"开始训练\n步骤 1 损失 2.31\n{BAR}\n{OOM}"
+FORMS = {
+    "as written": JOB.encode(),
+    "packed": gzip.compress(JOB.encode()),
+    "packed in two parts": gzip.compress(JOB[:40].encode()) + gzip.compress(JOB[40:].encode()),
+    "packed and cut off": gzip.compress(JOB.encode() + b"".join(b"step %d\n" % step for step in range(9_000)))[:-900],
+    "Windows": JOB.replace("\n", "\r\n").encode("utf-8-sig"),
+    "PowerShell": JOB.replace("\n", "\r\n").encode("utf-16"),
+    "Chinese system": JOB.replace("█", "#").encode("gb18030"),
+    "bad bytes": JOB.encode().replace(b"2.31", b"2.\xff\xfe31"),
+    "no end of the bar's line": JOB.replace("\n" + OOM, "\r" + OOM).encode(),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_log_in_any_form(run: Run, tmp_path: Path, form: str) -> None:
+    (tmp_path / "job.log").write_bytes(FORMS[form])
+    first = run("explain-exit", "1", "job.log", "--json").json["explanations"][0]
+    assert first["cause"] == "memory.gpu_oom"
+    number = 3 if form.startswith("no end") else 4
+    assert first["evidence"][0] == {"source": "job.log", "line": number, "text": OOM.strip()}
+
+
 @pytest.mark.parametrize("options", [(), ("--json",), ("--no-redact",), ("--json", "--no-redact")])
 def test_secrets_are_never_quoted(run: Run, put: Put, options: tuple[str, ...]) -> None:
     text = f"HF_TOKEN={KEY} https://anna:geheim99@example.org {OOM}"

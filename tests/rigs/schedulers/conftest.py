@@ -38,7 +38,6 @@ RAY_JOBS = (
     "task-exits",
     "task-leaves",
     "actor-killed",
-    "actor-leaves",
     "actor-removed",
     "unready-none",
 )

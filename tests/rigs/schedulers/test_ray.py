@@ -34,7 +34,6 @@ CASES = [
     ("task-told", "receives a SIGTERM", ("signal.sigterm_preempted",), "possible", "receives a SIGTERM"),
     ("task-raises", "RayTaskError(ValueError)", ("app.config_or_code_error",), "likely", "got 4"),
     ("task-leaves", "WorkerCrashedError", ("app.config_or_code_error",), "likely", "with an exit code 4"),
-    ("actor-leaves", "ActorDiedError", ("app.config_or_code_error",), "likely", "with an exit code 4"),
     ("actor-removed", "ActorDiedError", ("app.config_or_code_error",), "likely", "ray.kill"),
     ("unready-none", "ActorDiedError", ("app.config_or_code_error",), "likely", "no checkpoint under"),
     ("gpu-none", "GetTimeoutError", ("k8s.gpu_unschedulable",), "confirmed", "'GPU': 1.0"),
@@ -52,7 +51,6 @@ PASSED_ON: dict[str, Callable[[str], str]] = {
     "without colour": uncoloured,
     "syslog": lambda text: text.replace("\x1b", "#033"),
     "container runtime": lambda text: re.sub("^", "2026-11-29T01:19:15.340125731Z stderr F ", text, flags=re.MULTILINE),
-    "pod prefix": lambda text: re.sub("^", "[pod/ray-head-0/ray-head] ", uncoloured(text), flags=re.MULTILINE),
     "Windows": lambda text: text.replace("\n", "\r\n"),
 }
 
