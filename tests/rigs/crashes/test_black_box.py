@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from command import Ended, gpudoctor, validator
-from crashes import explain, needed
+from black_box import watched
+from command import gpudoctor
+from crashes import lacking, needed
 
 pytestmark = [pytest.mark.rig, pytest.mark.slow]
 
@@ -21,43 +23,6 @@ print("step 1 loss 2.31", flush=True)
 if child.returncode:
     raise RuntimeError(f"data worker (pid 17) died with {child.returncode}")
 """
-
-
-class Told:
-    """What a run said and wrote."""
-
-    def __init__(self, ended: Ended, folder: Path) -> None:
-        self.ended = ended
-        self.reports = sorted(folder.glob("gpudoctor-crash-*.json"))
-        assert not list(folder.glob(".gpudoctor-crash-*")), "a half-written report was left"
-
-    @property
-    def report(self) -> dict[str, Any]:
-        assert len(self.reports) == 1, self.ended.errors
-        document = json.loads(self.reports[0].read_text(encoding="utf-8"))
-        validator().validate(document)
-        return document
-
-    @property
-    def first(self) -> dict[str, Any]:
-        (answer,) = self.report["explanations"]
-        return answer["explanations"][0]
-
-    def says(self, *causes: str, at_least: str = "possible") -> dict[str, Any]:
-        """Hold the first cause, in the report, on stderr and by explain-exit of the report."""
-        ranks = ("possible", "likely", "confirmed")
-        first = self.first
-        shown = [(one["cause"], one["likelihood"]) for one in self.report["explanations"][0]["explanations"][:4]]
-        assert any(first["cause"] == cause or first["cause"].startswith(cause + ".") for cause in causes), shown
-        assert ranks.index(first["likelihood"]) >= ranks.index(at_least), shown
-        assert first["cause"] in self.ended.errors
-        again = explain(self.report["facts"]["run.exit_code"]["value"], self.reports[0])
-        assert any(again.first == cause or again.first.startswith(cause + ".") for cause in causes), again.causes
-        return first
-
-
-def watched(folder: Path, *command: str, options: tuple[str, ...] = (), **how: Any) -> Told:
-    return Told(gpudoctor("run", "--report-dir", str(folder), *options, "--", *command, cwd=folder, **how), folder)
 
 
 SIGNALS = [
@@ -141,12 +106,53 @@ def test_a_limit_on_processor_time_is_known_without_ulimits_output(crash: str, t
     assert "limits.cpu_time, likely" in ended.errors
 
 
-def test_a_limit_on_the_size_of_files(tmp_path: Path) -> None:
-    write = "open('checkpoint.bin', 'wb').write(bytes(1 << 22))"
-    bash = needed("bash")[0]
-    told = watched(tmp_path, bash, "-c", f'ulimit -f 1024; {sys.executable} -c "{write}"; exit $?')
-    assert told.ended.status == 1
-    told.says("limits.file_size", at_least="likely")
+LIMITS = {
+    # What the shell sets for itself and for the program that takes its place, the program's end, its cause, how sure.
+    "cpu, soft": ("ulimit -S -t 1; exec {crash} spin", -24, "limits.cpu_time", "likely"),
+    "cpu, hard": ("ulimit -t 1; exec {crash} spin", -9, "limits.cpu_time", "likely"),
+    "cpu, of a child": ("ulimit -t 1; {crash} spin; exit $?", 137, "limits.cpu_time", "likely"),
+    "file": ("ulimit -f 64; exec {crash} fill", -25, "limits.file_size", "likely"),
+    "file, in Python": ("ulimit -f 64; exec {python} -c 'open(\"big\", \"wb\").write(bytes(1 << 20))'", 1,
+                        "limits.file_size", "confirmed"),
+    "address space": ("ulimit -v 600000; exec {python} -c 'x = bytearray(1 << 30)'", 1,
+                      "memory.host_oom_kill.allocation_failed", "confirmed"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_a_limit_that_the_command_sets_itself(crash: str, tmp_path: Path, name: str) -> None:
+    line, status, cause, sure = LIMITS[name]
+    told = watched(tmp_path, *needed("bash"), "-c", line.format(crash=crash, python=sys.executable))
+    assert told.ended.status == status
+    told.says(cause, at_least=sure)
+    if status == -9:
+        assert "In its control group the kernel killed nothing for memory" in told.ended.errors
+
+
+def test_a_limit_that_was_not_reached_is_not_blamed(tmp_path: Path) -> None:
+    told = watched(tmp_path, *needed("bash"), "-c", "ulimit -t 60; kill -KILL $$")
+    assert told.ended.status == -9
+    assert told.first["cause"] != "limits.cpu_time"
+
+
+def test_deep_recursion_in_native_code(tmp_path: Path) -> None:
+    nest = "import sys; sys.setrecursionlimit(10**9); x = []\nfor _ in range(10**6): x = [x]\nrepr(x)"
+    told = watched(tmp_path, sys.executable, "-c", nest)
+    assert told.ended.status in (-11, 1)  # newer Pythons notice the end of the stack themselves
+    if told.ended.status == -11:
+        causes = [one["cause"] for one in told.report["explanations"][0]["explanations"]]
+        assert "native.stack_overflow" in causes
+        told.says("native.stack_overflow", "signal.sigsegv_unexplained", "native.library_conflict")
+
+
+@pytest.mark.parametrize("who", ["the command's", "we"])
+def test_an_abort_of_a_first_process(terminate: str, tmp_path: Path, who: str) -> None:
+    if os.geteuid() != 0:
+        lacking("this rig needs root")
+    first = (*needed("unshare"), "--fork", "--pid", "--kill-child")
+    told = watched(tmp_path, terminate, before=first) if who == "we" else watched(tmp_path, *first, terminate)
+    assert told.ended.status == (134 if who == "we" else -11)
+    told.says("signal.sigabrt_cpp_exception", at_least="likely")
 
 
 def test_what_was_sent_from_outside_is_told(tmp_path: Path) -> None:
@@ -161,3 +167,62 @@ def test_a_command_that_is_not_there(tmp_path: Path) -> None:
     told = watched(tmp_path, "torchrun-nightly", "train.py")
     assert told.ended.status == 127
     told.says("exec.command_not_found", at_least="likely")
+
+
+@pytest.fixture
+def programs(crash: str, tmp_path: Path) -> Path:
+    """A folder of programs that cannot be started."""
+    machine, compiler = bytearray(Path(crash).read_bytes()), needed("gcc")[0]
+    machine[18:20] = (183).to_bytes(2, "little")  # e_machine of ELF: aarch64
+    contents = {
+        "foreign": bytes(machine),
+        "windows.sh": b"#!/bin/bash\r\necho hello\r\n",
+        "windows.py": b"#!/usr/bin/env python3\r\nprint()\r\n",
+        "gone.py": b"#!/opt/conda/envs/gone/bin/python\nprint()\n",
+        "closed.sh": b"#!/bin/sh\n",
+        "lib.c": b"int answer(void) { return 42; }\n",
+        "main.c": b"int answer(void); int main(void) { return answer(); }\n",
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+        (tmp_path / name).chmod(0o644 if name == "closed.sh" else 0o755)
+    for words in (
+        ["-shared", "-fPIC", "-o", "libdecoder.so.7", "-Wl,-soname,libdecoder.so.7", "lib.c"],
+        ["-o", "unlinked", "main.c", "./libdecoder.so.7"],
+        [
+            "-o",
+            "loaderless",
+            "lib.c",
+            "-Wl,-e,answer",
+            "-Wl,--dynamic-linker,/lib/ld-musl-x86_64.so.1",
+            "-nostartfiles",
+        ],
+    ):
+        subprocess.run([compiler, *words], cwd=tmp_path, check=True, timeout=60)
+    (tmp_path / "libdecoder.so.7").unlink()
+    return tmp_path
+
+
+STARTS = {
+    "foreign": (126, "exec.wrong_architecture", "confirmed"),
+    "windows.sh": (127, "exec.crlf_shebang", "confirmed"),
+    "windows.py": (127, "exec.crlf_shebang", "confirmed"),
+    "gone.py": (127, "exec.interpreter_missing", "likely"),
+    "loaderless": (127, "exec.interpreter_missing", "likely"),
+    "unlinked": (127, "loader.missing_shared_library", "confirmed"),
+    "closed.sh": (126, "exec.permission_denied", "confirmed"),
+}
+
+
+@pytest.mark.parametrize("name", STARTS)
+def test_a_program_that_cannot_be_started(programs: Path, name: str) -> None:
+    status, cause, sure = STARTS[name]
+    told = watched(programs, f"./{name}")
+    assert told.ended.status == status
+    told.says(cause, at_least=sure)
+
+
+def test_the_time_limit_of_timeout(tmp_path: Path) -> None:
+    told = watched(tmp_path, "timeout", "0.2", "sleep", "30")
+    assert told.ended.status == 124
+    told.says("signal.sigterm_preempted.time_limit")
