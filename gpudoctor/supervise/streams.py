@@ -159,7 +159,7 @@ def plan(closed: set[int]) -> Plan:
                 places[2] = places[1]
                 continue
             if os.isatty(place):
-                full = place == 1 and os.isatty(0)
+                full = place == 1 and _controls_us(0)
                 ours, theirs = os.openpty()
                 made.to_close.append(theirs)
                 if full:
@@ -181,6 +181,14 @@ def plan(closed: set[int]) -> Plan:
                 places[place] = theirs
     streams = Streams((places[0], places[1], places[2]), keeper)
     return made._replace(streams=streams, terminal=terminal)
+
+
+def _controls_us(place: int) -> bool:
+    """Whether it is our session's own terminal. Of another's, keys are the command's to take, and not ours."""
+    try:
+        return os.isatty(place) and os.tcgetpgrp(place) >= 0
+    except OSError:
+        return False
 
 
 def _is_same(one: int, other: int) -> bool:

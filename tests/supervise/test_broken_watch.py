@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
+import termios
 from pathlib import Path
 
 import pytest
@@ -144,6 +146,7 @@ def broken_loop(folder: Path) -> dict[str, str]:
 def test_the_status_comes_through_a_terminal_too(line: str, tmp_path: Path) -> None:
     ours, theirs = os.openpty()
     places = {"stdin": theirs, "stdout": theirs, "stderr": theirs, "start_new_session": True}
+    places["preexec_fn"] = lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     ended = gpudoctor("run", "--", "sh", "-c", line, cwd=tmp_path, env=broken_loop(tmp_path), **places)
     os.close(theirs), os.close(ours)
     assert ended.status == (5 if line == "exit 5" else -signal.SIGSEGV)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import time
 from pathlib import Path
 
@@ -14,30 +16,78 @@ pytestmark = [pytest.mark.rig, pytest.mark.slow]
 
 WITH_US = (str(COMMAND), "run", "--no-report", "--")
 VARIABLES = ("--env", "HOME=/tmp")
-# Command, its status bare, and its status under any init where that differs.
-ENDS = {
-    "success": (["true"], 0),
-    "exit 3": (["/job/crash", "exit", "3"], 3),
-    "exit 255": (["/job/crash", "exit", "255"], 255),
-    "segv": (["sh", "-c", "/job/crash segv; exit $?"], 139),
-    "fpe": (["sh", "-c", "/job/crash fpe; exit $?"], 136),
-    "ill": (["sh", "-c", "/job/crash ill; exit $?"], 132),
-    "no such command": (["torchrun-nightly"], 127),
-    "not executable": (["/job/closed.sh"], 126),
-    "segv, alone": (["/job/crash", "segv"], 139),
-    "fpe, alone": (["/job/crash", "fpe"], 136),
-    # A first process cannot be aborted: bare it goes on into a trap, which is 139 and tells the wrong story.
-    "abort, alone": (["/job/crash", "abort"], 134),
+RAISED = {"HUP": 1, "INT": 2, "QUIT": 3, "KILL": 9, "USR1": 10, "PIPE": 13, "TERM": 15, "SYS": 31}
+# Command, its status under an init, and its status as a bare first process where that differs: the kernel drops what
+# such a process sends itself, so abort() goes on into a trap, which is 139 and tells the wrong story.
+ENDS: dict[str, tuple[list[str], int, int]] = {
+    "success": (["true"], 0, 0),
+    "exit 3": (["/job/crash", "exit", "3"], 3, 3),
+    "exit 255": (["/job/crash", "exit", "255"], 255, 255),
+    "sys.exit(-11)": ([sys.executable, "-c", "import sys; sys.exit(-11)"], 245, 245),
+    "segv": (["/job/crash", "segv"], 139, 139),
+    "fpe": (["/job/crash", "fpe"], 136, 136),
+    "ill": (["/job/crash", "ill"], 132, 132),
+    "bus": (["/job/crash", "bus"], 135, 135),
+    "trap": (["/job/crash", "trap"], 133, 133),
+    "abort": (["/job/crash", "abort"], 134, 139),
+    "smash": (["/job/crash", "smash"], 134, 139),
+    "terminate": (["/job/terminate"], 134, 139),
+    **{name: (["/job/crash", "raise", str(number)], 128 + number, number) for name, number in RAISED.items()},
+    "no such command": (["torchrun-nightly"], 127, 127),
+    "no such file": (["/job/train.sh"], 127, 127),
+    "not executable": (["/job/closed.sh"], 126, 126),
 }
 
 
 @pytest.mark.parametrize("name", ENDS)
 def test_the_exit_code_is_the_commands(engine: Engine, tmp_path: Path, name: str) -> None:
-    command, status = ENDS[name]
+    command, status, alone = ENDS[name]
     options = [*host_mounts(), *VARIABLES]
     assert engine.run(tmp_path, options, *WITH_US, *command).status == status
-    bare = engine.run(tmp_path, options, *command).status
-    assert bare == status or name == "abort, alone"
+    assert engine.run(tmp_path, [*options, "--init"], *command).status == status
+    assert engine.run(tmp_path, options, *command).status == alone
+
+
+# Whatever the first process is, these are the statuses of what a shell below it starts.
+BELOW = {
+    **{way: (f"/job/crash {way}", code) for way, code in {
+        "segv": 139, "abort": 134, "ill": 132, "fpe": 136, "bus": 135, "trap": 133, "smash": 134}.items()},
+    **{name: (f"/job/crash raise {number}", 128 + number) for name, number in RAISED.items()},
+    "C++ exception": ("/job/terminate", 134),
+    "null in Python": (f"{sys.executable} -c 'import ctypes; ctypes.string_at(0)'", 139),
+    "null in Python, told": (f"{sys.executable} -X faulthandler -c 'import ctypes; ctypes.string_at(0)'", 139),
+    "not executable": ("/job/closed.sh", 126),
+    "a directory": ("/job", 126),
+    "not to be executed there": ("cp /job/crash /noexec; /noexec/crash exit 3", 126),
+    "another architecture": ("/job/foreign", 126),
+    "not there": ("torchrun-nightly", 127),
+    "Windows line ends": ("/job/windows.sh", 127),
+    "no interpreter": ("printf '#!/opt/gone/python\\n' >/tmp/gone; chmod +x /tmp/gone; /tmp/gone", 127),
+    "no loader": ("sed s,/lib64/ld-linux-x86-64.so.2,/lib64/ld-linux-x86-64.so.9, /usr/bin/env >/tmp/env;"
+                  " chmod +x /tmp/env; /tmp/env", 127),
+    "no library": ("sed s,libselinux.so.1,libselinux.so.9, /usr/bin/ls >/tmp/ls; chmod +x /tmp/ls; /tmp/ls", 127),
+    "timeout": ("timeout 0.2 sleep 5", 124),
+    "timeout, killed": ("timeout -s KILL 0.2 sleep 5", 137),
+    "timeout, its status": ("timeout --preserve-status 0.2 sleep 5", 143),
+    "processor time": ("(ulimit -t 1; exec /job/crash spin)", 137),
+    "size of files": ("cd /tmp; (ulimit -f 64; exec /job/crash fill)", 153),
+    "address space": (f"(ulimit -v 600000; exec {sys.executable} -c 'bytearray(1 << 30)')", 1),
+    "a pipe": ("/job/crash segv | cat", 0),
+    "pipefail": ("(set -o pipefail; /job/crash segv | cat)", 139),
+    "xargs": ("echo 3 | xargs /job/crash exit", 123),
+    "sys.exit(-11)": (f"{sys.executable} -c 'import sys; sys.exit(-11)'", 245),
+}  # fmt: skip
+if shutil.which("make"):
+    BELOW["make"] = ("printf 'all:\\n\\t/job/crash segv\\n' | make -f -", 2)
+
+
+def test_the_statuses_below_a_first_process_are_the_same(engine: Engine, tmp_path: Path) -> None:
+    lines = [f'({line}) >/dev/null 2>&1\necho "$? {name}"' for name, (line, _) in BELOW.items()]
+    script = "\n".join(lines)
+    options = [*host_mounts(), *VARIABLES, "--tmpfs", "/noexec:rw,noexec"]
+    expected = [f"{code} {name}" for name, (_, code) in BELOW.items()]
+    for first in ((), WITH_US):
+        assert engine.run(tmp_path, options, *first, "bash", "-c", script).stdout.splitlines() == expected
 
 
 def test_an_oom_kill_of_the_command_is_confirmed(engine: Engine, tmp_path: Path) -> None:

@@ -29,6 +29,15 @@ __attribute__((noinline)) static void smash_the_stack(void)
     printf("%c\n", few[zero]);
 }
 
+static void breakpoint(void)
+{
+#if defined(__x86_64__)
+    __asm__("int3");
+#else
+    __builtin_trap();
+#endif
+}
+
 static void eat_memory(size_t mebibytes)
 {
     for (size_t i = 0; i < mebibytes; i++) {
@@ -57,6 +66,8 @@ int main(int count, char **words)
     if (!strcmp(way, "bus")) past_the_end_of_a_file();
     if (!strcmp(way, "ill")) __builtin_trap();
     if (!strcmp(way, "fpe")) printf("%d\n", 7 / zero);
+    if (!strcmp(way, "trap")) breakpoint();
+    if (!strcmp(way, "raise")) raise(atoi(words[2])); /* process 1 is not sent it, and ends with the number */
     if (!strcmp(way, "smash")) smash_the_stack();
     if (!strcmp(way, "spin")) for (;;) zero = 0;
     if (!strcmp(way, "fill")) fill_a_file();

@@ -40,10 +40,10 @@ def first_of(report: dict[str, Any]) -> tuple[str, str, str]:
     return first["cause"], first["likelihood"], json.dumps(first["evidence"])
 
 
-def torchrun(python: str, folder: Path, way: str, **how: Any) -> dict[str, Any]:
-    """Two ranks of which the second fails in its second step."""
+def torchrun(python: str, folder: Path, way: str, seconds: int = 60, **how: Any) -> dict[str, Any]:
+    """Two ranks of which the second fails in its second step; gloo waits so many seconds for a rank."""
     start = [python, "-m", "torch.distributed.run", "--nnodes=1", "--nproc-per-node=2", "--standalone", JOBS]
-    return watched(folder, *start, "train", way, "1", "60", **how)
+    return watched(folder, *start, "train", way, "1", str(seconds), **how)
 
 
 def test_a_rank_that_is_killed(torch_python: str, tmp_path: Path) -> None:
@@ -78,10 +78,55 @@ def test_a_rank_that_raises(torch_python: str, tmp_path: Path) -> None:
     assert "[rank1]: ValueError: expected 3 channels, got 4" in evidence
 
 
-def test_a_loader_whose_workers_have_no_shared_memory(torch_python: str, tmp_path: Path) -> None:
+def test_a_rank_that_hangs(torch_python: str, tmp_path: Path) -> None:
+    cause, _, evidence = first_of(torchrun(torch_python, tmp_path, "hangs", seconds=3))
+    assert cause == "nccl.timeout_hang"
+    assert "[rank0]: RuntimeError" in evidence
+    assert "Timed out waiting 3000ms" in evidence
+
+
+SPAWNED = {
+    # Nothing tells who killed it; of the fault in native code, the stack names no library.
+    "killed": (("memory.host_oom_kill",), "possible", "process 1 terminated with signal SIGKILL"),
+    "segv": (("signal.sigsegv_unexplained", "native.library_conflict"), "possible", "signal SIGSEGV"),
+    "raises": (("app.config_or_code_error",), "likely", "ValueError: expected 3 channels, got 4"),
+}
+
+
+@pytest.mark.parametrize("way", SPAWNED)
+def test_a_process_that_was_spawned(torch_python: str, tmp_path: Path, way: str) -> None:
+    causes, sure, quoted = SPAWNED[way]
+    cause, likelihood, evidence = first_of(watched(tmp_path, torch_python, JOBS, "spawn", way))
+    assert cause in causes
+    assert likelihood == sure
+    assert quoted in evidence
+
+
+def load(python: str, folder: Path, way: str, **how: Any) -> dict[str, Any]:
+    """A loader of data with one worker, and 16 MiB of /dev/shm."""
     if os.geteuid() != 0:
         lacking("this rig needs root")
-    mounted = f"mount -t tmpfs -o size=16m tmpfs /dev/shm && exec {torch_python} {JOBS} load mapped"
-    cause, likelihood, evidence = first_of(watched(tmp_path, needed("unshare")[0], "-m", "sh", "-c", mounted))
+    mounted = f"mount -t tmpfs -o size=16m tmpfs /dev/shm && exec {python} {JOBS} load {way}"
+    return watched(folder, needed("unshare")[0], "-m", "sh", "-c", mounted, **how)
+
+
+def test_a_loader_whose_workers_have_no_shared_memory(torch_python: str, tmp_path: Path) -> None:
+    cause, likelihood, evidence = first_of(load(torch_python, tmp_path, "mapped"))
     assert (cause, likelihood) == ("memory.shm_too_small.dataloader", "confirmed")
     assert "Unexpected bus error encountered in worker" in evidence
+
+
+def test_tensors_that_do_not_fit_into_shared_memory(torch_python: str, tmp_path: Path) -> None:
+    cause, likelihood, evidence = first_of(load(torch_python, tmp_path, "large"))
+    assert cause.startswith("memory.shm_too_small")
+    assert likelihood == "confirmed"
+    assert "unable to allocate shared memory" in evidence
+
+
+def test_a_loader_whose_worker_is_killed_for_memory(torch_python: str, tmp_path: Path, memory_group) -> None:
+    memory_group.limit(700)
+    report = load(torch_python, tmp_path, "hungry", preexec_fn=memory_group.enter)
+    cause, likelihood, evidence = first_of(report)
+    assert (cause, likelihood) == ("memory.host_oom_kill.cgroup", "confirmed")
+    assert report["facts"]["run.oom_kills"]["value"] == 1
+    assert "crash.oom_kill_count = 1" in evidence
