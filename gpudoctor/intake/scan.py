@@ -135,6 +135,18 @@ def decode(raw: bytes) -> str:
     return raw.decode("utf-8", "replace")
 
 
+def whole_characters(cut: bytes) -> bytes:
+    """A piece of a longer text without the halves of characters at its ends; half a character of UTF-8 would make all
+    of it look like another encoding."""
+    begun = next((place for place, byte in enumerate(cut[:4]) if byte & 0xC0 != 0x80), 0)
+    try:
+        cut[begun:].decode("utf-8")
+    except UnicodeDecodeError as error:
+        is_end = error.reason == "unexpected end of data"
+        return cut[begun : begun + error.start] if is_end else cut
+    return cut[begun:]
+
+
 def clean(text: str) -> str:
     """Without terminal escapes and control characters."""
     return _ESCAPES.sub("", text)
@@ -161,7 +173,7 @@ def _keep_line(raw: bytes, kind: bytes, number: int, triggers: Triggers, keeper:
         while found >= 0:
             # The window around the word is the piece; a long line can hold a word in several places.
             start = max(0, found - LONGEST_PIECE // 4)
-            window = piece[start : start + LONGEST_PIECE]
+            window = whole_characters(piece[start : start + LONGEST_PIECE])
             keeper.keep(hash(window.translate(None, DIGITS)), number, window)
             piece = piece[start + LONGEST_PIECE :]
             found = triggers.find(piece)

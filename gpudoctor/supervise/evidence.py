@@ -14,7 +14,7 @@ from typing import Any
 from gpudoctor.explain import explain_documents, triggers_of
 from gpudoctor.intake import kernel_log as kernel_reader
 from gpudoctor.intake.registry import read_evidence
-from gpudoctor.intake.scan import Triggers, scan
+from gpudoctor.intake.scan import Triggers, scan, whole_characters
 from gpudoctor.knowledge.catalogue import Catalogue
 from gpudoctor.model.document import Document, Line
 from gpudoctor.model.errors import GpudoctorError
@@ -83,7 +83,7 @@ def _output(name: str, ring: RingBuffer, triggers: Triggers) -> Document:
     if gap <= 0:
         scanned = scan([bytes(ring.head) + ring.tail], triggers)
         return Document(name, "log", scanned.lines, (), scanned.line_count, ring.total)
-    first, last = scan([bytes(ring.head)], triggers), scan([ring.tail], triggers)
+    first, last = (scan([whole_characters(part)], triggers) for part in (bytes(ring.head), ring.tail))
     lines = first.lines + tuple(Line(0, line.text, line.times) for line in last.lines)
     note = f"{gap} bytes in its middle were not kept; the lines after them have no numbers"
     return Document(name, "log", lines, (), first.line_count + last.line_count, ring.total, (note,))

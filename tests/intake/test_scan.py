@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpudoctor.host.evidence import read_chunks
-from gpudoctor.intake.scan import KEPT_ALIKE, LONGEST_PIECE, MOST_KINDS, Scan, Triggers, scan
+from gpudoctor.intake.scan import KEPT_ALIKE, LONGEST_PIECE, MOST_KINDS, Scan, Triggers, scan, whole_characters
 
 TRIGGERS = Triggers(["rror", "illed", "No such", "段"])
 
@@ -138,3 +138,28 @@ def test_every_word_of_many_is_found() -> None:
     triggers = Triggers(words)
     raw = "\n".join(f"{rng.random()} zz{word}zz {rng.random()}" for word in words).encode()
     assert [line.number for line in scan([raw], triggers).lines] == list(range(1, len(words) + 1))
+
+
+@pytest.mark.parametrize("shift", range(6))
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
+def test_a_long_line_is_cut_between_characters(encoding: str, shift: int) -> None:
+    words = "训练在第三步失败了🔥" * 3000
+    text = f"{'x' * shift}{words} ValueError: 显存不足 {words}\n"
+    lines = scan([text.encode(encoding)], TRIGGERS).lines
+    assert lines
+    if encoding == "utf-8":
+        assert all(line.text in text for line in lines)
+    assert any("ValueError" in line.text for line in lines)
+
+
+def test_every_cut_of_utf_8_is_mended_and_other_text_left() -> None:
+    text = "训练é🔥x" * 3
+    data = text.encode()
+    for start in range(len(data)):
+        for end in range(start + 8, len(data) + 1):
+            kept = whole_characters(data[start:end])
+            assert kept.decode() in text
+            assert len(kept) > end - start - 7
+    other = "训练在第三步失败了".encode("gb18030")
+    assert whole_characters(other) == other
+    assert whole_characters(b"") == b""
