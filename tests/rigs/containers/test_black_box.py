@@ -44,7 +44,9 @@ def test_the_exit_code_is_the_commands(engine: Engine, tmp_path: Path, name: str
     command, status, alone = ENDS[name]
     options = [*host_mounts(), *VARIABLES]
     assert engine.run(tmp_path, options, *WITH_US, *command).status == status
-    assert engine.run(tmp_path, [*options, "--init"], *command).status == status
+    # catatonit, which podman takes for --init, has a code of its own for what it cannot start.
+    by_init = 1 if engine.name == "podman" and status in (126, 127) else status
+    assert engine.run(tmp_path, [*options, "--init"], *command).status == by_init
     assert engine.run(tmp_path, options, *command).status == alone
 
 
@@ -82,7 +84,7 @@ if shutil.which("make"):
 
 
 def test_the_statuses_below_a_first_process_are_the_same(engine: Engine, tmp_path: Path) -> None:
-    lines = [f'({line}) >/dev/null 2>&1\necho "$? {name}"' for name, (line, _) in BELOW.items()]
+    lines = [f'( {line} ) >/dev/null 2>&1\necho "$? {name}"' for name, (line, _) in BELOW.items()]
     script = "\n".join(lines)
     options = [*host_mounts(), *VARIABLES, "--tmpfs", "/noexec:rw,noexec"]
     expected = [f"{code} {name}" for name, (_, code) in BELOW.items()]

@@ -12,6 +12,7 @@ import pytest
 
 import ray_cluster
 import slurm_cluster
+from command import COMMAND
 from ray_cluster import RayJob
 from slurm_cluster import Cluster, Job
 
@@ -27,6 +28,8 @@ SCRIPTS = {
     "missing": ("torchrun-nightly --nproc-per-node 8 train.py", ()),
     "missing-step": ("srun torchrun-nightly train.py", ()),
     "exit-3": ("{crash} exit 3", ()),
+    "watched": (f"exec {COMMAND} run --no-report -- srun --kill-on-bad-exit=1 {{crash}} segv", ()),
+    "watched-oom": (f"srun {COMMAND} run --no-report -- {{crash}} eat 1024", ("--mem=256",)),
 }
 
 RAY_JOBS = (

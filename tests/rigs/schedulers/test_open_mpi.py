@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from crashes import Crash, needed, run
+from command import gpudoctor
+from crashes import Crash, explain, needed, run
 
 pytestmark = [pytest.mark.rig, pytest.mark.slow]
 
@@ -66,3 +67,14 @@ def test_a_program_that_is_not_there(tmp_path: Path) -> None:
     died = mpirun(tmp_path, "--oversubscribe", "-np", "2", "torchrun-nightly")
     assert died.status != 0
     died.is_explained_by("exec.command_not_found", at_least="likely")
+
+
+def test_a_rank_that_segfaults_is_told_of_by_a_watched_mpirun(crash: str, tmp_path: Path) -> None:
+    # Two ranks on this machine, watched as one tree; mpirun says which failed.
+    line = [needed("mpirun")[0], "--allow-run-as-root", "--mca", "orte_tmpdir_base", str(tmp_path)]
+    ended = gpudoctor("run", "--", *line, *one_rank(crash, "segv"), cwd=tmp_path, env=ENV)
+    assert ended.status == 139
+    assert not ended.left
+    assert "[signal.sigsegv_unexplained, possible]" in ended.errors
+    (report,) = tmp_path.glob("gpudoctor-crash-*.json")
+    explain(139, report).says("signal.sigsegv_unexplained")

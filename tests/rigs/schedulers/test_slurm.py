@@ -50,3 +50,19 @@ def test_what_sacct_takes_off_is_given_back(slurm_jobs) -> None:
     job = slurm_jobs["segv"]
     answer = explain("11:0", job.sacct)
     assert answer.first == "signal.sigsegv_unexplained", answer.causes
+
+
+def test_a_batch_script_that_watches_its_step(slurm_jobs) -> None:
+    job = slurm_jobs["watched"]
+    assert " 0:11 " in job.sacct.read_text()
+    assert "139:0" in job.scontrol.read_text()
+    said = job.log.read_text()
+    assert "gpudoctor: the command ended with 139" in said
+    assert "[signal.sigsegv_unexplained, possible]" in said
+
+
+def test_a_task_that_is_watched_itself_knows_of_its_memory(slurm_jobs) -> None:
+    said = slurm_jobs["watched-oom"].log.read_text()
+    assert "gpudoctor: the command was killed by SIGKILL (137)" in said
+    assert "[memory.host_oom_kill.cgroup, confirmed]" in said
+    assert "crash.oom_kill_count = 1" in said
