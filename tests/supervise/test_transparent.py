@@ -263,3 +263,17 @@ def test_without_room_for_a_process_of_its_own_the_command_runs_alone(tmp_path: 
         ["bash", "-c", low, "bash", *QUIET, "sh", "-c", "echo hi; exit 6"], capture_output=True, timeout=60, check=False
     )
     assert (done.returncode, done.stdout) == (6, b"hi\n"), done.stderr
+
+
+def test_the_command_runs_before_click_and_the_rules_are_loaded(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with log.open("wb") as out:
+        words = [*QUIET, "sh", "-c", "echo STARTED >&2; exit 3"]
+        env = environment({"PYTHONPROFILEIMPORTTIME": "1"})
+        assert subprocess.run(words, stderr=out, env=env, timeout=60, check=False).returncode == 3
+    before, _, after = log.read_text(encoding="utf-8").partition("STARTED\n")
+    loaded = set(re.findall(r"\| +([\w.]+)$", before, re.M))
+    assert {"gpudoctor.supervise.begin", "gpudoctor.supervise.launch"} <= loaded
+    late = ("click", "rich", "psutil", "json", "subprocess", "tomllib", "gpudoctor.knowledge", "gpudoctor.report")
+    assert [name for name in loaded if name.startswith(late)] == []
+    assert "gpudoctor.knowledge.catalogue" in after
