@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import select
 import subprocess
 import sys
 import termios
@@ -19,6 +20,7 @@ pytestmark = pytest.mark.slow
 QUIET = (str(COMMAND), "run", "--no-report", "--")
 MEBIBYTE = 1 << 20
 MOST_KIBIBYTES = 60 << 10
+PATIENCE_SECONDS = 20.0
 # Writes so many mebibytes, no two of them alike, and the hash of all into a file; then it waits for its input's end.
 FLOOD = """\
 import hashlib, os, random, sys
@@ -41,12 +43,17 @@ def highest_kibibytes(pid: int) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
 
-def taken(place: int, size: int) -> str:
-    """The hash of so many bytes from there."""
+def taken(process: subprocess.Popen[bytes], place: int, size: int) -> str:
+    """The hash of so many bytes from there; where they do not come, the process is ended."""
     seen, left = hashlib.sha256(), size
-    while left and (piece := os.read(place, min(left, MEBIBYTE))):
+    while left and select.select([place], [], [], PATIENCE_SECONDS)[0]:
+        piece = os.read(place, min(left, MEBIBYTE))
+        if not piece:
+            break
         seen.update(piece)
         left -= len(piece)
+    if left:
+        process.kill()
     assert not left, f"{left} bytes are missing"
     return seen.hexdigest()
 
@@ -56,7 +63,7 @@ def test_a_gibibyte_through_a_pipe_is_the_same_and_costs_no_memory(tmp_path: Pat
     words = [*QUIET, sys.executable, "-c", FLOOD, "1024", str(told)]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment()) as process:
         assert process.stdout is not None
-        seen = taken(process.stdout.fileno(), 1024 * MEBIBYTE)
+        seen = taken(process, process.stdout.fileno(), 1024 * MEBIBYTE)
         high = highest_kibibytes(process.pid)
         rest, _ = process.communicate(b"\n", timeout=60)
     assert process.returncode == 0
@@ -86,7 +93,7 @@ def test_binary_output_through_a_terminal_is_the_same(way: str, tmp_path: Path) 
     words = [*QUIET, sys.executable, "-c", FLOOD, "16", str(told)]
     how = {"stdin": theirs, "stdout": theirs, "stderr": subprocess.PIPE, "env": environment(), **WAYS[way]}
     with subprocess.Popen(words, **how) as process:
-        seen = taken(ours, 16 * MEBIBYTE)
+        seen = taken(process, ours, 16 * MEBIBYTE)
         os.write(ours, b"\n")
         assert process.communicate(timeout=60)[1] == b""
     os.close(theirs), os.close(ours)
