@@ -240,8 +240,11 @@ def test_what_stays_in_the_background_does_not_hold_us_and_keeps_its_pipe(tmp_pa
     assert (tmp_path / "status").read_text() == "0\n"
 
 
-def test_killing_us_kills_the_command() -> None:
-    with subprocess.Popen([*QUIET, "sh", "-c", "echo $$; exec sleep 60"], stdout=subprocess.PIPE) as process:
+def test_killing_us_kills_the_command(tmp_path: Path) -> None:
+    command = [*QUIET, "sh", "-c", "echo $$; exec sleep 60"]
+    # Who is killed so takes nothing away: the folder for the command's own error files lies where pytest clears up.
+    own = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=own) as process:
         assert process.stdout is not None
         pid = int(process.stdout.readline())
         process.kill()
