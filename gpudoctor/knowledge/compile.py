@@ -212,7 +212,11 @@ def _plain(value: Plain, key: str) -> Plain:
         return [_plain(item, key) for item in value]
     if isinstance(value, float) and value - value != 0:  # infinite or not a number
         raise ValueError(f"{key}: {value} is not a number that can be compared")
-    if isinstance(value, (str, int, float)):
+    if isinstance(value, str):
+        return sys.intern(
+            value
+        )  # dates, sources and names stand in hundreds of files: once is enough, also when packed
+    if isinstance(value, (int, float)):
         return value
     if type(value).__name__ != "date":
         raise ValueError(f"{key}: a time of day has no place here; write a date like 2026-11-20")

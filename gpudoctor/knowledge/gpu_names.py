@@ -18,6 +18,7 @@ _NOISE = (  # compiled when a name is first looked up
 )
 _GLUED = r"(?<=\d)(Ti|SUPER)\b"
 _CUT = "..."
+_PLAIN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 -"
 _SHORTEST_PREFIX = 4
 
 
@@ -32,8 +33,9 @@ def rows_for(name: str, tables: Tables) -> tuple[Cells, ...]:
     model = model_of(name)
     if not model:
         return ()
-    usable = [row for row in tables["gpus"].rows if row.confidence != "low" and rows.text(row, "pattern")]
-    exact = tuple(row for row in usable if _fits(rows.text(row, "pattern"), model))
+    patterns = [(row, rows.text(row, "pattern")) for row in tables["gpus"].rows if row.confidence != "low"]
+    usable = [row for row, pattern in patterns if pattern]
+    exact = tuple(row for row, pattern in patterns if pattern and _fits(pattern, model))
     if exact or not name.endswith(_CUT) or len(model) < _SHORTEST_PREFIX:
         return exact
     return tuple(row for row in usable if model_of(rows.text(row, "name")).startswith(model))
@@ -47,10 +49,8 @@ def _fits(pattern: str, model: str) -> bool:
 
 def lead_of(pattern: str) -> str:
     """The plain letters, digits, spaces and hyphens that whatever fits a pattern begins with; fewer where in doubt."""
-    end = next(
-        (place for place, letter in enumerate(pattern) if not (letter.isalnum() or letter in " -")), len(pattern)
-    )
-    rest = pattern[end:]
+    rest = pattern.lstrip(_PLAIN)
+    end = len(pattern) - len(rest)
     if "|" in rest and "|" in re.sub(r"\\.|\[[^]]*\]|\([^()]*\)", "", rest):
         return ""
     return pattern[: end - 1] if rest[:1] in ("?", "*", "{") else pattern[:end]

@@ -18,6 +18,7 @@ _SHAPE = (  # compiled when a version is met that is more than numbers
     r"(?P<post>[-_.]?post\d{0,9})?"
     r"(?:\+(?P<local>[0-9A-Za-z._-]{1,80}))?$"
 )
+_SHORT = 60  # longer texts are no versions of anything, and need not be remembered
 
 
 @functools.total_ordering
@@ -33,22 +34,9 @@ class Version:
 
     @classmethod
     def parse(cls, text: str) -> Version:
-        """Read a version; ValueError when the text is none."""
+        """Read a version; ValueError when the text is none. The same text gives the same object."""
         text = text.strip()
-        numbers = text.split(".")
-        if len(numbers) <= 4 and all(part.isdecimal() and len(part) <= 9 for part in numbers):
-            return cls(text, tuple(map(int, numbers)))  # numbers and dots only, as most are
-        match = re.match(_SHAPE, text)
-        if match is None:
-            raise ValueError(f"not a version: {text!r}")
-        post = re.sub(r"\D", "", match["post"] or "")
-        return cls(
-            text=text,
-            numbers=tuple(int(part) for part in match["numbers"].split(".")),
-            is_prerelease=bool(match["pre"]),
-            post=int(post) if post else 0,
-            local=match["local"] or "",
-        )
+        return _parsed(text) if len(text) <= _SHORT else _parsed.__wrapped__(text)
 
     @property
     def major(self) -> int:
@@ -82,3 +70,21 @@ class Version:
 
     def __str__(self) -> str:
         return self.text
+
+
+@functools.lru_cache(maxsize=4096)
+def _parsed(text: str) -> Version:
+    numbers = text.split(".")
+    if len(numbers) <= 4 and all(part.isdecimal() and len(part) <= 9 for part in numbers):
+        return Version(text, tuple(map(int, numbers)))  # numbers and dots only, as most are
+    match = re.match(_SHAPE, text)
+    if match is None:
+        raise ValueError(f"not a version: {text!r}")
+    post = re.sub(r"\D", "", match["post"] or "")
+    return Version(
+        text=text,
+        numbers=tuple(int(part) for part in match["numbers"].split(".")),
+        is_prerelease=bool(match["pre"]),
+        post=int(post) if post else 0,
+        local=match["local"] or "",
+    )

@@ -49,7 +49,8 @@ def derive(facts: Facts, tables: Tables) -> Iterable[Fact]:
     yield Fact("gpu.names", names or NONE_SEEN)
     capabilities = _capabilities(facts, names, size, tables)
     yield Fact("gpu.capabilities", capabilities or NONE_SEEN)
-    kinds: tuple[Element, ...] = tuple(_kind(name, tables) for name in names)
+    kind_by_name = {name: _kind(name, tables) for name in set(names)}  # a machine's GPUs mostly bear one name
+    kinds: tuple[Element, ...] = tuple(kind_by_name[name] for name in names)
     yield Fact("gpu.kinds", kinds or NONE_SEEN)
 
 
