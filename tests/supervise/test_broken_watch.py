@@ -86,7 +86,8 @@ AROUND = {
     "no /proc": "mount -t tmpfs none /proc",
     "no control groups": "mount -t tmpfs none /sys",
     "no devices": "mount -t tmpfs none /dev; mknod -m 666 /dev/null c 1 3; mknod -m 666 /dev/zero c 1 5",
-    "no temporary folder": "for at in /tmp /var/tmp; do mount -t tmpfs -o nr_inodes=1 none $at; done",
+    # What lies there stays: the interpreter may be among it.
+    "no temporary folder": "for at in /tmp /var/tmp; do mount --bind $at $at; mount -o remount,bind,ro $at; done",
 }
 
 

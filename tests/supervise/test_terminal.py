@@ -6,6 +6,7 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import sys
 import termios
@@ -29,6 +30,9 @@ class Shell:
         self.said = b""
         self.pid, self.terminal = pty.fork()
         if self.pid == 0:
+            # A suite that runs in the background hands these down as ignored, and what is ignored stays ignored.
+            for number in (signal.SIGINT, signal.SIGQUIT):
+                signal.signal(number, signal.SIG_DFL)
             env = environment({"PS1": "$ ", "TERM": "xterm", "PYTHONFAULTHANDLER": None})
             os.execvpe("bash", ["bash", "--norc", "--noediting", "-i"], env)
         fcntl.ioctl(self.terminal, termios.TIOCSWINSZ, struct.pack("HHHH", *SIZE, 0, 0))
