@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import os
+import resource
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +27,7 @@ from gpudoctor.report.crash_text import crash_lines, fitting, report_lines, succ
 from gpudoctor.report.redact import hide_explained_secrets, redact_diagnosis
 from gpudoctor.supervise.evidence import explained, shell_code
 from gpudoctor.supervise.facts import of_crash, of_machine, of_run
+from gpudoctor.supervise.launch import lift_limits
 from gpudoctor.supervise.record import Record
 
 TERMINATION_LOG = "/dev/termination-log"
@@ -35,7 +37,7 @@ MOST_NAMES = 100
 
 def tell(record: Record) -> None:
     """Say why the command failed, write the report, tell the container, call the hook; or tell of its success."""
-    _lift_limits()
+    lift_limits(resource.RLIMIT_CPU, resource.RLIMIT_FSIZE, resource.RLIMIT_AS, resource.RLIMIT_NOFILE)
     catalogue = Catalogue(find_rules(()))
     answer = explained(record, catalogue)
     facts = Facts([*of_run(record), *of_crash(record)])
@@ -60,17 +62,6 @@ def tell(record: Record) -> None:
     _say([*report_lines(report, trouble), *(summary_lines(facts) if record.settings.summary else [])])
     if record.settings.on_failure:
         _call_hook(record.settings.on_failure, report)
-
-
-def _lift_limits() -> None:
-    """The limits that the command ran into would end this too; as far as they may be raised, they are."""
-    import resource
-
-    for limit in (resource.RLIMIT_CPU, resource.RLIMIT_FSIZE, resource.RLIMIT_AS, resource.RLIMIT_NOFILE):
-        hard = resource.getrlimit(limit)[1]
-        for wanted in ((hard, hard), (resource.RLIM_INFINITY, resource.RLIM_INFINITY)):
-            with contextlib.suppress(OSError, ValueError):
-                resource.setrlimit(limit, wanted)
 
 
 def write_report(record: Record, answer: Explained, run_facts: Facts) -> str:

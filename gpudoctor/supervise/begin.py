@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import time
 from collections.abc import Callable
 from typing import NoReturn
 
 from gpudoctor.supervise.counters import Groups
-from gpudoctor.supervise.launch import IGNORED_BY_PYTHON, end_like, execute, spare_ourselves, start
+from gpudoctor.supervise.launch import IGNORED_BY_PYTHON, end_like, execute, lift_limits, start
 from gpudoctor.supervise.loop import Run
 from gpudoctor.supervise.options import RunSettings
 from gpudoctor.supervise.plainly import wait_plainly
@@ -44,7 +45,7 @@ def supervise(settings: RunSettings, aftermath: Callable[[Record], None]) -> NoR
     except Exception:  # noqa: BLE001 - the command runs already: nothing is left to us but to wait for it
         end_like(wait_plainly(planned.channels, started))
     try:
-        spare_ourselves()
+        lift_limits(resource.RLIMIT_CPU)  # what passing its output on takes must not end us, and so the command
         run.began = began
         run.watch(groups, before)
         run.to_the_end()

@@ -179,12 +179,13 @@ def _keep(
             os._exit(0)
 
 
-def spare_ourselves() -> None:
-    """The limit on processor time is the command's; what we use to pass its output on must not end us, and so it."""
-    with contextlib.suppress(OSError, ValueError):
-        hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-        resource.setrlimit(resource.RLIMIT_CPU, (hard, hard))
-        resource.setrlimit(resource.RLIMIT_CPU, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+def lift_limits(*limits: int) -> None:
+    """Limits (`RLIMIT_*`) that are the command's and would end us too; they are raised as far as they may be."""
+    for limit in limits:
+        hard = resource.getrlimit(limit)[1]
+        for wanted in ((hard, hard), (resource.RLIM_INFINITY, resource.RLIM_INFINITY)):
+            with contextlib.suppress(OSError, ValueError):
+                resource.setrlimit(limit, wanted)
 
 
 def end_like(status: int) -> NoReturn:

@@ -78,17 +78,17 @@ def ratios_of(case: Case) -> list[float]:
     return [seconds_of(case.command) / seconds_of(case.against) for _ in range(case.runs)]
 
 
-def recorded_facts() -> str:
-    """A file with the facts of a recorded machine; it lies in the temporary folder and is overwritten."""
+def recorded_facts(folder: str) -> str:
+    """A file in the folder with the facts of a recorded machine."""
     from gpudoctor.diagnose import CheckSettings, diagnose
 
     facts = diagnose(CheckSettings(source=str(MACHINE))).diagnosis.facts
-    path = Path(tempfile.gettempdir()) / "gpudoctor-benchmark-facts"
+    path = Path(folder) / "facts"
     path.write_bytes(pickle.dumps([(fact.key, fact.value) for fact in facts.items_sorted()], protocol=4))
     return str(path)
 
 
-def cases(python: str, runs: int) -> list[Case]:
+def cases(python: str, runs: int, folder: str) -> list[Case]:
     doctor = str(Path(python).with_name("gpudoctor"))
     bare = [python, "-c", "pass"]
     found = [
@@ -97,7 +97,7 @@ def cases(python: str, runs: int) -> list[Case]:
         Case("explain memory.shm_too_small", [doctor, "explain", "memory.shm_too_small"], bare, 6.0, runs),
     ]
     found.append(Case("load all rules, judge one machine", [python, "-c", JUDGE], bare, 4.0, runs))
-    found.append(Case("the same, 900 facts", [python, "-c", JUDGE_WHOLE, recorded_facts()], bare, 4.0, runs))
+    found.append(Case("the same, 900 facts", [python, "-c", JUDGE_WHOLE, recorded_facts(folder)], bare, 4.0, runs))
     found.append(Case("run -- true", [doctor, "run", "--", "true"], bare, 5.0, runs))
     flood = "head -c 1G /dev/zero"
     through = ["sh", "-c", f"{doctor} run --no-report -- {flood} | cat >/dev/null"]
@@ -147,12 +147,13 @@ def main() -> int:
     options = parser.parse_args()
     too_slow = 0
     print(f"{'command':36} {'median':>7} {'min':>7} {'max':>7} {'budget':>7}")
-    for case in cases(options.python, options.runs):
-        ratios = ratios_of(case)
-        median = statistics.median(ratios)
-        too_slow += median > case.budget
-        mark = "  over budget" if median > case.budget else ""
-        print(f"{case.name:36} {median:7.2f} {min(ratios):7.2f} {max(ratios):7.2f} {case.budget:7.2f}{mark}")
+    with tempfile.TemporaryDirectory(prefix="gpudoctor-benchmark-") as folder:
+        for case in cases(options.python, options.runs, folder):
+            ratios = ratios_of(case)
+            median = statistics.median(ratios)
+            too_slow += median > case.budget
+            mark = "  over budget" if median > case.budget else ""
+            print(f"{case.name:36} {median:7.2f} {min(ratios):7.2f} {max(ratios):7.2f} {case.budget:7.2f}{mark}")
     return 1 if too_slow and options.check else 0
 
 

@@ -80,7 +80,7 @@ IDLE_PERCENT = 5
 # Power limits are told in milliwatts and rounded.
 LOWERED = 0.98
 # Boards of laptops and shared ones bear the names of others; no figure is theirs.
-OTHER_BOARD = re.compile(r"Laptop|Max-[QP]|Mobile|MIG |GRID|\bvGPU\b|-\d+[QCAB]\b")
+OTHER_BOARD = r"Laptop|Max-[QP]|Mobile|MIG |GRID|\bvGPU\b|-\d+[QCAB]\b"
 
 
 def derive(facts: Facts, tables: Tables) -> Iterable[Fact]:
@@ -149,7 +149,7 @@ def below_peak(facts: Facts, tables: Tables, place: int | None) -> Value | Unkno
 
 def peaks_of(name: str, tables: Tables) -> Cells:
     """The row for a name that a driver prints; an empty one where no row is certain."""
-    if OTHER_BOARD.search(name):
+    if re.search(OTHER_BOARD, name):
         return {}
     model = model_of(name)
     fits = [row for row in tables["gpu_peaks"].rows if re.fullmatch(rows.text(row, "pattern"), model)]

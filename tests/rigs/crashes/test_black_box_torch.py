@@ -40,6 +40,14 @@ def first_of(report: dict[str, Any]) -> tuple[str, str, str]:
     return first["cause"], first["likelihood"], json.dumps(first["evidence"])
 
 
+def assert_killed_at_the_limit(report: dict[str, Any]) -> None:
+    """One kill, counted by the control group during this run."""
+    cause, likelihood, evidence = first_of(report)
+    assert (cause, likelihood) == ("memory.host_oom_kill.cgroup", "confirmed")
+    assert report["facts"]["run.oom_kills"]["value"] == 1
+    assert "crash.oom_kill_count = 1" in evidence
+
+
 def torchrun(python: str, folder: Path, way: str, seconds: int = 60, **how: Any) -> dict[str, Any]:
     """Two ranks of which the second fails in its second step; gloo waits so many seconds for a rank."""
     start = [python, "-m", "torch.distributed.run", "--nnodes=1", "--nproc-per-node=2", "--standalone", JOBS]
@@ -57,10 +65,7 @@ def test_a_rank_that_is_killed(torch_python: str, tmp_path: Path) -> None:
 def test_a_rank_that_is_killed_for_memory(torch_python: str, tmp_path: Path, memory_group) -> None:
     memory_group.limit(1100)
     report = torchrun(torch_python, tmp_path, "hungry", preexec_fn=memory_group.enter)
-    cause, likelihood, evidence = first_of(report)
-    assert (cause, likelihood) == ("memory.host_oom_kill.cgroup", "confirmed")
-    assert report["facts"]["run.oom_kills"]["value"] == 1
-    assert "crash.oom_kill_count = 1" in evidence
+    assert_killed_at_the_limit(report)
 
 
 def test_a_rank_that_dies_of_a_segmentation_fault(torch_python: str, tmp_path: Path) -> None:
@@ -126,7 +131,4 @@ def test_tensors_that_do_not_fit_into_shared_memory(torch_python: str, tmp_path:
 def test_a_loader_whose_worker_is_killed_for_memory(torch_python: str, tmp_path: Path, memory_group) -> None:
     memory_group.limit(700)
     report = load(torch_python, tmp_path, "hungry", preexec_fn=memory_group.enter)
-    cause, likelihood, evidence = first_of(report)
-    assert (cause, likelihood) == ("memory.host_oom_kill.cgroup", "confirmed")
-    assert report["facts"]["run.oom_kills"]["value"] == 1
-    assert "crash.oom_kill_count = 1" in evidence
+    assert_killed_at_the_limit(report)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from crashes import explain, in_shell, needed, run
+from crashes import explain, in_shell, lacking, needed, run
 
 pytestmark = [pytest.mark.rig, pytest.mark.slow]
 
@@ -129,7 +129,7 @@ def test_a_limit_on_open_files(tmp_path: Path) -> None:
 def as_nobody() -> str:
     """Somebody whom the limit on processes binds, and who may still read whatever the tests' folders hold."""
     if os.geteuid() != 0:
-        pytest.skip("this rig needs root")
+        lacking("this rig needs root")
     read = "+dac_read_search,+dac_override"
     return f"{needed('setpriv')[0]} --reuid 65534 --inh-caps {read} --ambient-caps {read}"
 
