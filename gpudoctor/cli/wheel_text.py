@@ -80,7 +80,7 @@ def _notes(best: wheel.Wheel, question: Question) -> list[str]:
     if best.doubt:
         notes.append(f"{best.doubt}; nothing better serves what was asked.")
     if best.left_out:
-        notes.append(f"{best.left_out}; the command leaves it out.")
+        notes.append(f"left out of the command: {best.left_out}.")
     if best.min_driver and question.sources["driver"] == OPEN:
         notes.append(f"the driver is not known here; this build needs {best.min_driver} or newer.")
     if best.cuda and question.sources["gpus"] == OPEN:
