@@ -24,6 +24,8 @@ TYPE_CHECKING = False  # as in typing, which judging does without
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from gpudoctor.knowledge.source import RulesSource
+
 
 @record
 class Result:
@@ -47,9 +49,7 @@ def machine_catalogue(rules: tuple[Path, ...]) -> Catalogue:
 def judge_again(facts: Facts, runs: Iterable[Run], target: Target, rules: tuple[Path, ...] = ()) -> Result:
     """Judge what was observed by the present rules: what was derived from it before is derived anew."""
     catalogue = machine_catalogue(rules)
-    derived = derived_specs()
-    observed = Facts(fact for fact in facts.items_sorted() if fact.key not in derived)
-    return of_machine(catalogue, observed, runs, target)
+    return of_machine(catalogue, facts.without(derived_specs()), runs, target)
 
 
 def of_machine(catalogue: Catalogue, facts: Facts, runs: Iterable[Run], target: Target) -> Result:
@@ -87,14 +87,20 @@ def concluded(
     return Result(diagnosis, catalogue)
 
 
+@lru_cache(maxsize=4)
+def _spoken(rules: RulesSource) -> Catalogue:
+    """The same rules with what signatures also ask for: facts that only documents state."""
+    return Catalogue(rules, known_specs())
+
+
 def _with_words_of_probes(catalogue: Catalogue, facts: Facts, found: list[Finding]) -> list[Finding]:
     """The findings, and what the words of probes that ended badly mean: read as a crashed program's log is read."""
     ended = []
-    for key in facts:
-        parts = key.split(".")
-        if parts[0] == "probe" and parts[2:] == ["outcome"] and facts.text(key) in ("failed", "crashed"):
-            words = "\n".join(facts.text(f"probe.{parts[1]}.{name}") or "" for name in ("output", "said"))
-            ended.append((parts[1], words))
+    for key in facts.beginning_with("probe."):
+        if key.endswith(".outcome") and key.count(".") == 2 and facts.text(key) in ("failed", "crashed"):
+            probe = key[: -len(".outcome")]
+            words = "\n".join(facts.text(f"{probe}.{name}") or "" for name in ("output", "said"))
+            ended.append((probe[len("probe.") :], words))
     if not ended:
         return found
     from gpudoctor.knowledge.clues import allowed_by_facts
@@ -106,6 +112,6 @@ def _with_words_of_probes(catalogue: Catalogue, facts: Facts, found: list[Findin
     for name, words in ended:
         lines = tuple(Line(number, text) for number, text in enumerate(words.splitlines(), 1) if text.strip())
         documents.append(Document(f"probe.{name}.output", "log", lines, line_count=len(lines)))
-    spoken = Catalogue(catalogue.source, known_specs())  # signatures also ask for facts that only documents state
+    spoken = _spoken(catalogue.source)
     signatures = [entry for entry in spoken.signatures.values() if allowed_by_facts(entry, facts)]
     return with_messages(spoken, facts, Matcher(signatures).match(documents), found)

@@ -50,17 +50,34 @@ def release_row(torch: Version, tables: Tables) -> Row | None:
     """The row of the release that an installed torch belongs to."""
     if torch.is_prerelease:
         return None
-    return next((row for row in tables["torch_releases"].rows if rows.version(row, "torch") == torch), None)
+    return tables.once(releases).get(torch)
+
+
+def releases(tables: Tables) -> dict[Version, Row]:
+    """The rows of all releases, each under its number."""
+    found: dict[Version, Row] = {}
+    for row in tables["torch_releases"].rows:
+        torch = rows.version(row, "torch")
+        if torch is not None:
+            found.setdefault(torch, row)
+    return found
+
+
+def variants(tables: Tables) -> dict[Version, list[Row]]:
+    """The rows of all builds with CUDA, by the release that they are of."""
+    found: dict[Version, list[Row]] = {}
+    for row in tables["torch_variants"].rows:
+        torch = rows.version(row, "torch")
+        if torch is not None:
+            found.setdefault(torch, []).append(row)
+    return found
 
 
 def variant_row(torch: Version, variant: str, tables: Tables) -> Row | None:
     """The row of one build."""
     if torch.is_prerelease:
         return None
-    for row in tables["torch_variants"].rows:
-        if rows.text(row, "variant") == variant and rows.version(row, "torch") == torch:
-            return row
-    return None
+    return next((row for row in tables.once(variants).get(torch, ()) if rows.text(row, "variant") == variant), None)
 
 
 def exists(row: Row) -> bool:
@@ -83,4 +100,4 @@ def official(torch: Version, variant: str, tables: Tables) -> str:
 
 def newest_release(tables: Tables) -> Version | None:
     """The newest release that the tables know."""
-    return max((found for row in tables["torch_releases"].rows if (found := rows.version(row, "torch"))), default=None)
+    return max(tables.once(releases), default=None)

@@ -15,10 +15,12 @@ TYPE_CHECKING = False  # as in typing; see model.record
 if TYPE_CHECKING:
     from typing import Any, Protocol, TypeVar, Union
 
+    from gpudoctor.knowledge.conditions import Weigher
+    from gpudoctor.knowledge.judge_rule import Check
     from gpudoctor.knowledge.known import Known
     from gpudoctor.knowledge.tables import Table, Tables
     from gpudoctor.knowledge.typed import Typed
-    from gpudoctor.model.cause import Cause
+    from gpudoctor.model.cause import Cause, CauseHead
     from gpudoctor.model.diagnosis import RulesInfo
     from gpudoctor.model.exit_status import ExitMeaning, ExitStatus
     from gpudoctor.model.fact import FactSpec
@@ -38,6 +40,7 @@ class _HasId(Protocol):
 
 FACTS = "facts"  # the section of finished rules that holds the declarations
 PER_DEVICE = "per device"  # and the keys of those that tell of each GPU, which judging needs without the rest
+HEADS = "cause heads"  # what judging needs of causes where nothing fails
 FINISHED = ("causes", "rules", "chains", "signatures")
 
 
@@ -77,7 +80,9 @@ class Catalogue:
         sections: dict[str, Mapping[str, Any]] = {name: getattr(self, name) for name in FINISHED}
         facts = self.facts or {}
         return typed_bytes(
-            {FACTS: facts, PER_DEVICE: per_device_of(facts), **sections}, self.tables, self.source.digest()
+            {FACTS: facts, PER_DEVICE: per_device_of(facts), HEADS: self.cause_heads, **sections},
+            self.tables,
+            self.source.digest(),
         )
 
     def _finished(self, section: str) -> Mapping[str, Any] | None:
@@ -92,6 +97,16 @@ class Catalogue:
         from gpudoctor.knowledge.read_cause import circle_problems, read_cause
 
         return self._section("causes", read_cause, self._known(), lambda found: circle_problems(found))
+
+    @cached_property
+    def cause_heads(self) -> Mapping[str, CauseHead]:
+        """Of each cause its title and what it explains. The rest is a megabyte of advice, for those that fail."""
+        finished = self._finished(HEADS)
+        if finished is not None:
+            return finished
+        from gpudoctor.model.cause import CauseHead
+
+        return {key: CauseHead(cause.title, cause.explains) for key, cause in self.causes.items()}
 
     def cause(self, cause_id: str) -> Cause:
         """One cause, reading only its file; UsageError when there is none of this id."""
@@ -114,6 +129,21 @@ class Catalogue:
         from gpudoctor.knowledge.read_check import read_check
 
         return self._section("checks", read_check, self._known(conditions=True))
+
+    @cached_property
+    def checks(self) -> tuple[Check, ...]:
+        """All checks with their causes, ready to be judged over any number of machines."""
+        from gpudoctor.knowledge.judge_rule import Check
+
+        heads, cause_of = self.cause_heads, lambda key: self.causes[key]
+        return tuple(Check(rule, heads[rule.cause].title, cause_of) for rule in self.rules.values())
+
+    @cached_property
+    def arising(self) -> tuple[tuple[Chain, Weigher], ...]:
+        """All chains, each with what tells whether its question arises."""
+        from gpudoctor.knowledge.conditions import prepare
+
+        return tuple((chain, prepare(chain.applies)) for chain in self.chains.values())
 
     @cached_property
     def signatures(self) -> Mapping[str, Signature]:

@@ -24,6 +24,8 @@ NESTED = ("causes", "checks", "signatures")
 RETIRED = "retired.toml"
 PACKED_NAME = "packed.bin"
 PACKED_KIND = "gpudoctor-rules-3"
+_FIRST_READ = 1 << 16  # holds the head of either file
+_FEW = 16  # whoever takes more pieces than these gets the file read whole
 _LARGEST_FILE = 4_000_000
 _MOST_FILES = 20_000
 
@@ -106,22 +108,37 @@ def in_pieces(title: str, pieces: Mapping[str, bytes]) -> bytes:
 
 
 class Pieces:
-    """A file of named pieces, opened: its head is tested at once, each piece when it is taken.
+    """Named pieces by the path of their file, or by its bytes. The head is read and tested at once, each piece when it
+    is taken: an answer needs a small part of a megabyte.
 
-    ValueError when the head is damaged or the title begins with other words than `kind`.
+    OSError where the file cannot be read; ValueError when the head is damaged or the title begins with other words
+    than `kind`.
     """
 
-    def __init__(self, raw: bytes, kind: str) -> None:
-        start = raw.index(b"\n") + 1
-        size, checksum = map(int, raw[:start].split())
-        head = raw[start : start + size]
+    def __init__(self, source: bytes | str, kind: str) -> None:
+        self._source = source
+        self._taken = 0
+        first = self._bytes(0, _FIRST_READ)
+        start = first.index(b"\n") + 1
+        size, checksum = map(int, first[:start].split())
+        if not 0 <= size <= _LARGEST_FILE:
+            raise ValueError(f"a head of {size} bytes is none of ours")
+        self._begin = start + size
+        head = first[start : self._begin] if len(first) >= self._begin else self._bytes(start, size)
         if len(head) != size or zlib.crc32(head) != checksum:
             raise ValueError("the head does not fit its checksum")
         title, *self._lines = head.decode("utf-8").split("\n")
         if not title.startswith(kind + " "):
             raise ValueError(f"this is no {kind}: {title[:80]!r}")
         self.told = title[len(kind) :].split()
-        self._raw = memoryview(raw)[start + size :]
+
+    def _bytes(self, start: int, size: int) -> bytes:
+        """At most so many bytes; fewer at the end of the file."""
+        if isinstance(self._source, bytes):
+            return self._source[start : start + size]
+        with open(self._source, "rb") as file:
+            file.seek(start)
+            return file.read(size)
 
     @cached_property
     def _places(self) -> dict[str, tuple[int, int, int]]:
@@ -143,20 +160,27 @@ class Pieces:
         """Whether there is such a piece."""
         return name in self._places
 
-    def take(self, name: str) -> memoryview:
+    def take(self, name: str) -> bytes:
         """One piece. KeyError where there is none of this name, ValueError where it was changed or cut off."""
         start, end, checksum = self._places[name]
-        piece = self._raw[start:end]
+        self._taken += 1
+        try:
+            if self._taken > _FEW and isinstance(self._source, str):
+                self._source = self._bytes(0, -1)
+            piece = self._bytes(self._begin + start, end - start)
+        except OSError as error:
+            raise ValueError(f"{name} cannot be read: {error.strerror}") from None
         if zlib.crc32(piece) != checksum:
             raise ValueError(f"{name} does not fit its checksum")
         return piece
 
 
 class Packed:
-    """Packed rules, opened. ValueError when they are of another format or their head is damaged."""
+    """Packed rules by their path or their bytes. OSError when they cannot be read, ValueError when they are of another
+    format or their head is damaged."""
 
-    def __init__(self, raw: bytes) -> None:
-        self._pieces = Pieces(raw, PACKED_KIND)
+    def __init__(self, source: bytes | str) -> None:
+        self._pieces = Pieces(source, PACKED_KIND)
         self.digest, newest, count = self._pieces.told
         self.count = int(count)
         self.newest = "" if newest == "-" else newest
@@ -167,7 +191,7 @@ class Packed:
         """One file; ValueError where its piece is damaged."""
         import json
 
-        return json.loads(bytes(self._pieces.take(path)))  # type: ignore[no-any-return]
+        return json.loads(self._pieces.take(path))  # type: ignore[no-any-return]
 
 
 def unpack(raw: bytes) -> tuple[dict[str, RuleData], str]:

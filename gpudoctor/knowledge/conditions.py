@@ -1,10 +1,16 @@
-"""Evaluates conditions over facts in three-valued logic, and tells which facts decided and which were missing."""
+"""Evaluates conditions over facts in three-valued logic, and tells which facts decided and which were missing.
+
+A condition is prepared once, into functions that hold what they compare with and every answer they can give. One that
+is asked of a thousand machines then costs a look-up and a comparison for each question, and equal answers are one
+object, so that whoever works on with them can keep what follows from each.
+"""
 
 from __future__ import annotations
 
 import functools
+import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from gpudoctor.model.fact import Unknown, Value
 from gpudoctor.model.record import record
@@ -23,6 +29,8 @@ else:
 
 Known: TypeAlias = "Any"  # a known value; the loader has made sure that the operator fits its type
 _LONGEST_TEXT = 20_000
+# The members by names of this module: through their class each look-up is a call, and there are thousands.
+_TRUE, _FALSE, _UNKNOWN = Truth.TRUE, Truth.FALSE, Truth.UNKNOWN
 
 
 class View(Protocol):
@@ -33,45 +41,134 @@ class View(Protocol):
 
 @record
 class Outcome:
-    """A truth value with its grounds: the questions that decided it, and the facts whose absence blocked it."""
+    """A truth value with its grounds: the questions that decided it, or the facts whose absence left it open."""
 
     truth: Truth
     decided_by: tuple[Question, ...] = ()
     blocked_by: tuple[str, ...] = ()
 
 
+Weigher: TypeAlias = "Callable[[View], Outcome]"
+
+
 def weigh(condition: Condition, view: View) -> Outcome:
     """The value of a condition and what it rests on."""
-    if isinstance(condition, Question):
-        return _weigh_question(condition, view)
-    if isinstance(condition, (AllOf, AnyOf)):
-        parts = [weigh(part, view) for part in condition.parts]
-        if len(parts) == 1:
-            return parts[0]
-        combine = all_of if isinstance(condition, AllOf) else any_of
-        truth = combine([part.truth for part in parts])
-        decided_by: list[Question] = []
-        blocked_by: dict[str, None] = {}
-        for part in parts:
-            if part.truth is truth:
-                decided_by += part.decided_by
-                blocked_by.update(dict.fromkeys(part.blocked_by))
-        return Outcome(truth, tuple(decided_by), tuple(blocked_by))
-    inner = weigh(condition.part, view)
-    return Outcome(inner.truth.negated(), inner.decided_by, inner.blocked_by)
+    return prepare(condition)(view)
 
 
 def truth_of(condition: Condition, view: View) -> Truth:
     """Only the value, for those who need no grounds."""
-    return weigh(condition, view).truth
+    return prepare(condition)(view).truth
 
 
-def _weigh_question(question: Question, view: View) -> Outcome:
-    truth = ask(question, view)
-    if truth is not Truth.UNKNOWN:
-        return Outcome(truth, decided_by=(question,))
-    missing = {key: None for key in (question.fact, question.value_of) if key and _has_gap(view[key])}
-    return Outcome(truth, blocked_by=tuple(missing))
+def prepare(condition: Condition) -> Weigher:
+    """What weighs a condition. The same grounds give the same object each time."""
+    if isinstance(condition, Question):
+        return _of_question(condition)
+    if isinstance(condition, (AllOf, AnyOf)):
+        parts = [prepare(part) for part in condition.parts]
+        if len(parts) == 1:
+            return parts[0]
+        return _of_parts(parts, all_of if isinstance(condition, AllOf) else any_of)
+    return _of_not(prepare(condition.part))
+
+
+def _of_parts(parts: Sequence[Weigher], combine: Callable[[Sequence[Truth]], Truth]) -> Weigher:
+    """And, or. The outcomes of the parts are kept for good, so that those that decide can be told by their identity."""
+    kept: dict[tuple[int, ...], Outcome] = {}
+
+    def weigh_parts(view: View) -> Outcome:
+        found = [part(view) for part in parts]
+        truth = combine([outcome.truth for outcome in found])
+        deciding = [outcome for outcome in found if outcome.truth is truth]
+        if len(deciding) == 1:
+            return deciding[0]
+        which = tuple(map(id, deciding))
+        answer = kept.get(which)
+        if answer is None:
+            answer = kept[which] = _joined(truth, deciding)
+        return answer
+
+    return weigh_parts
+
+
+def _joined(truth: Truth, deciding: Sequence[Outcome]) -> Outcome:
+    decided_by = [question for outcome in deciding for question in outcome.decided_by]
+    blocked_by = {key: None for outcome in deciding for key in outcome.blocked_by}
+    return Outcome(truth, tuple(decided_by), tuple(blocked_by))
+
+
+def _of_not(part: Weigher) -> Weigher:
+    """Not: an unknown stays unknown."""
+    turned: dict[int, Outcome] = {}
+
+    def weigh_not(view: View) -> Outcome:
+        inner = part(view)
+        answer = turned.get(id(inner))
+        if answer is None:
+            answer = turned[id(inner)] = Outcome(inner.truth.negated(), inner.decided_by, inner.blocked_by)
+        return answer
+
+    return weigh_not
+
+
+def _of_question(question: Question) -> Weigher:
+    """One question. An unknown fact leaves it open, except where the question is about the not-knowing itself."""
+    yes, no = Outcome(_TRUE, (question,)), Outcome(_FALSE, (question,))
+    if question.op is Operator.KNOWN:
+        return lambda view: no if isinstance(view[question.fact], Unknown) else yes
+    if question.op is Operator.UNKNOWN_BECAUSE:
+        return _of_reason(question, yes, no)
+    return _of_two_facts(question, yes, no) if question.value_of else _of_value(question, yes, no)
+
+
+def _of_reason(question: Question, yes: Outcome, no: Outcome) -> Weigher:
+    key = question.fact
+    reasons = question.value if isinstance(question.value, tuple) else ()
+
+    def weigh_reason(view: View) -> Outcome:
+        fact = view[key]
+        return yes if isinstance(fact, Unknown) and fact.reason in reasons else no
+
+    return weigh_reason
+
+
+def _of_value(question: Question, yes: Outcome, no: Outcome) -> Weigher:
+    key, wanted, answer_of = question.fact, question.value, _ANSWERS[question.op]
+    left_open = Outcome(_UNKNOWN, (), (key,))
+    # Where no fact declarations were at hand, the loader left versions as the text they were written in.
+    may_be_version = question.op is not Operator.MATCHES and not isinstance(wanted, Version)
+
+    def weigh_value(view: View) -> Outcome:
+        fact = view[key]
+        if isinstance(fact, Unknown):
+            return left_open
+        other = _as_version(wanted) if may_be_version and isinstance(fact, Version) else wanted
+        answer = answer_of(fact, other)
+        if answer is None:
+            return left_open
+        return yes if answer else no
+
+    return weigh_value
+
+
+def _of_two_facts(question: Question, yes: Outcome, no: Outcome) -> Weigher:
+    one, other, op = question.fact, question.value_of, question.op
+    answer_of = _ANSWERS[op]
+    gaps: tuple[tuple[str, ...], ...] = ((one,), (other,), (one, other), ())
+    left_open = {keys: Outcome(_UNKNOWN, (), keys) for keys in gaps}
+
+    def weigh_both(view: View) -> Outcome:
+        left, right = view[one], view[other]
+        answer = None
+        if not isinstance(left, Unknown) and not isinstance(right, Unknown):
+            may_be_version = op is not Operator.MATCHES and isinstance(left, Version)
+            answer = answer_of(left, _as_version(right) if may_be_version else right)
+        if answer is None:
+            return left_open[tuple(key for key in (one, other) if _has_gap(view[key]))]
+        return yes if answer else no
+
+    return weigh_both
 
 
 def _has_gap(value: Value | Unknown) -> bool:
@@ -80,75 +177,70 @@ def _has_gap(value: Value | Unknown) -> bool:
     return isinstance(value, Unknown)
 
 
-def ask(question: Question, view: View) -> Truth:
-    """One question. An unknown fact leaves it open, except where the question is about the not-knowing itself."""
-    fact = view[question.fact]
-    op = question.op
-    if op is Operator.KNOWN:
-        return Truth.of(not isinstance(fact, Unknown))
-    if op is Operator.UNKNOWN_BECAUSE:
-        reasons = question.value if isinstance(question.value, tuple) else ()
-        return Truth.of(isinstance(fact, Unknown) and fact.reason in reasons)
-    other: Any = view[question.value_of] if question.value_of else question.value
-    if isinstance(fact, Unknown) or isinstance(other, Unknown):
-        return Truth.UNKNOWN
-    if isinstance(fact, Version) and op is not Operator.MATCHES:
-        other = _as_version(other)
-    return _ANSWERS[op](fact, other)
-
-
 def _as_version(other: Known) -> Known:
-    """Where no fact declarations were at hand, the loader left versions as the text they were written in."""
     if isinstance(other, tuple):
         return tuple(_as_version(item) for item in other)
     return Version.parse(other) if isinstance(other, str) else other
 
 
-def _decided(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], Truth]:
-    return lambda fact, other: Truth.of(compare(fact, other))
+# The answers to questions about known facts. None: gaps in a list leave it open.
 
 
-def _is_in(fact: Known, others: tuple[Any, ...]) -> Truth:
+def _is_in(fact: Known, others: tuple[Any, ...]) -> bool | None:
     """`fact` is one of `others`; a list fact on the right may have gaps."""
-    return any_of(Truth.UNKNOWN if isinstance(item, Unknown) else Truth.of(item == fact) for item in others)
+    found: bool | None = False
+    for item in others:
+        if isinstance(item, Unknown):
+            found = None
+        elif item == fact:
+            return True
+    return found
 
 
-def _contains(fact: Known, other: Known) -> Truth:
-    if isinstance(fact, str):
-        return Truth.of(other in fact)
-    return _is_in(other, fact)
+def _contains(fact: Known, other: Known) -> bool | None:
+    return other in fact if isinstance(fact, str) else _is_in(other, fact)
 
 
-def _matches(fact: Known, pattern: str) -> Truth:
-    return Truth.of(compiled(pattern).search(str(fact)[:_LONGEST_TEXT]) is not None)
+def _matches(fact: Known, pattern: str) -> bool:
+    return compiled(pattern).search(str(fact)[:_LONGEST_TEXT]) is not None
 
 
-def _any_matches(fact: Known, pattern: str) -> Truth:
-    return any_of(Truth.UNKNOWN if isinstance(item, Unknown) else _matches(item, pattern) for item in fact)
+def _any_matches(fact: Known, pattern: str) -> bool | None:
+    if any(_matches(item, pattern) for item in fact if not isinstance(item, Unknown)):
+        return True
+    return None if any(isinstance(item, Unknown) for item in fact) else False
 
 
-def _count_distinct(fact: Known, wanted: int) -> Truth:
+def _len_eq(fact: Known, wanted: int) -> bool:
+    return len(fact) == wanted
+
+
+def _len_ge(fact: Known, wanted: int) -> bool:
+    return len(fact) >= wanted
+
+
+def _count_distinct(fact: Known, wanted: int) -> bool | None:
     """At least `wanted` different elements; each gap could be one more."""
     distinct = len({item for item in fact if not isinstance(item, Unknown)})
     gaps = sum(isinstance(item, Unknown) for item in fact)
     if distinct >= wanted:
-        return Truth.TRUE
-    return Truth.UNKNOWN if distinct + gaps >= wanted else Truth.FALSE
+        return True
+    return None if distinct + gaps >= wanted else False
 
 
-_ANSWERS: dict[Operator, Callable[[Any, Any], Truth]] = {
-    Operator.EQ: _decided(lambda fact, other: bool(fact == other)),
-    Operator.NE: _decided(lambda fact, other: bool(fact != other)),
-    Operator.LT: _decided(lambda fact, other: bool(fact < other)),
-    Operator.LE: _decided(lambda fact, other: bool(fact <= other)),
-    Operator.GT: _decided(lambda fact, other: bool(fact > other)),
-    Operator.GE: _decided(lambda fact, other: bool(fact >= other)),
+_ANSWERS: dict[Operator, Callable[[Any, Any], bool | None]] = {
+    Operator.EQ: operator.eq,
+    Operator.NE: operator.ne,
+    Operator.LT: operator.lt,
+    Operator.LE: operator.le,
+    Operator.GT: operator.gt,
+    Operator.GE: operator.ge,
     Operator.IN: _is_in,
     Operator.CONTAINS: _contains,
     Operator.MATCHES: _matches,
     Operator.ANY_MATCHES: _any_matches,
-    Operator.LEN_EQ: _decided(lambda fact, other: len(fact) == other),
-    Operator.LEN_GE: _decided(lambda fact, other: len(fact) >= other),
+    Operator.LEN_EQ: _len_eq,
+    Operator.LEN_GE: _len_ge,
     Operator.COUNT_DISTINCT: _count_distinct,
 }
 

@@ -6,14 +6,14 @@ derived, and a module that raises costs only its own facts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from types import ModuleType
 
 from gpudoctor.knowledge import derive
 from gpudoctor.knowledge.tables import Tables
 from gpudoctor.model.errors import RulesError
-from gpudoctor.model.fact import Fact, Facts, FactSpec, Reason, Unknown
+from gpudoctor.model.fact import Fact, Facts, FactSpec, GrowingFacts, Reason, Unknown
 from gpudoctor.model.record import record
 from gpudoctor.model.registry import modules_of, specs_of
 
@@ -34,11 +34,14 @@ def derive_all(facts: Facts, tables: Tables) -> Facts:
 def derivation(facts: Facts, tables: Tables, modules: Sequence[ModuleType] | None = None) -> Derivation:
     """The same with the bugs that were met on the way."""
     bugs: list[str] = []
+    # Each module reads what those before it found. One collection grows for all of them: two dozen copies of a thousand
+    # facts would cost as much as deriving.
+    growing = GrowingFacts(facts)
     for module in _own_order() if modules is None else in_order(modules):
-        found, bug = _run(module, facts, tables)
+        found, bug = _run(module, growing, tables)
         bugs += [bug] if bug else []
-        facts = facts.merged(fact for fact in found if fact.key not in facts)
-    return Derivation(facts, tuple(bugs))
+        growing.add(found)
+    return Derivation(growing.settled(), tuple(bugs))
 
 
 @lru_cache(maxsize=1)
@@ -52,7 +55,8 @@ def _own_order() -> tuple[ModuleType, ...]:
     return tuple(in_order(derive_modules()))
 
 
-def derived_specs() -> dict[str, FactSpec]:
+@lru_cache(maxsize=1)
+def derived_specs() -> Mapping[str, FactSpec]:
     """The declarations of all derived facts."""
     return specs_of(derive_modules())
 
@@ -77,22 +81,19 @@ def _waits_for(module: ModuleType, owners: Mapping[str, str]) -> set[str]:
 
 def _run(module: ModuleType, facts: Facts, tables: Tables) -> tuple[list[Fact], str]:
     name = module.__name__.rsplit(".", 1)[-1]
-    declared = [spec.key for spec in module.FACTS]
+    declared = {spec.key: None for spec in module.FACTS}
     try:
-        found = _checked(list(module.derive(facts, tables)), declared, name)
+        found = list(module.derive(facts, tables))
+        keys = {fact.key for fact in found}
+        if len(keys) != len(found) or not keys <= declared.keys():
+            strange = ", ".join(sorted(keys - declared.keys()) or keys)
+            raise ValueError(f"{name} yields a fact twice or one that it does not declare: {strange}")
     except RulesError:
         raise  # a table that cannot be read is no bug of the module, and every later answer would lean on it
     except Exception as error:  # noqa: BLE001 - any bug of one module must leave the others standing
         line = f"deriving {name} broke: {type(error).__name__}: {error}"
         return [Fact(key, Unknown(Reason.CRASHED, line[:300])) for key in declared], line
-    missing = set(declared) - {fact.key for fact in found}
-    return [*found, *(Fact(key, Unknown(Reason.NO_DATA, f"{name} had nothing to say")) for key in sorted(missing))], ""
-
-
-def _checked(found: Iterable[Fact], declared: Iterable[str], name: str) -> list[Fact]:
-    facts = list(found)
-    keys = [fact.key for fact in facts]
-    strange = sorted(set(keys) - set(declared))
-    if strange or len(keys) != len(set(keys)):
-        raise ValueError(f"{name} yields a fact twice or one that it does not declare: {', '.join(strange or keys)}")
-    return facts
+    if len(keys) < len(declared):
+        missing = sorted(declared.keys() - keys)
+        found += [Fact(key, Unknown(Reason.NO_DATA, f"{name} had nothing to say")) for key in missing]
+    return found, ""

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from gpudoctor.knowledge.catalogue import Catalogue
-from gpudoctor.knowledge.conditions import truth_of
-from gpudoctor.knowledge.judge_rule import judge_rule
-from gpudoctor.model.cause import Cause
+from gpudoctor.knowledge.judge_rule import Views
+from gpudoctor.model.cause import CauseHead
 from gpudoctor.model.diagnosis import Health
 from gpudoctor.model.errors import GpudoctorError
 from gpudoctor.model.fact import Facts
@@ -20,8 +19,10 @@ GPU_EXPECTED = "gpu.expected"
 PROBE = "probe."
 CUDA_AVAILABLE = "torch.cuda_available"
 TORCH_INSTALLED = "torch.installed"
-_CONFIDENCES = tuple(Confidence)
-_KINDS = (Kind.FAIL, Kind.UNKNOWN, Kind.PASS, Kind.NOT_APPLICABLE)
+_CONFIDENCES = {confidence: place for place, confidence in enumerate(Confidence)}
+_SEVERITIES = {severity: severity.rank for severity in Severity}
+_KINDS = {kind: place for place, kind in enumerate((Kind.FAIL, Kind.UNKNOWN, Kind.PASS, Kind.NOT_APPLICABLE))}
+_FAIL, _UNKNOWN = Kind.FAIL, Kind.UNKNOWN
 _NOWHERE = 1_000
 
 
@@ -42,43 +43,46 @@ def judge(
     """Judge facts that are already derived. RulesError for rules that cannot be read; GpudoctorError names the
     checks that broke while being judged, which is a bug of ours. `complete` may add to what the checks found, before
     it is decided what explains what."""
-    causes = catalogue.causes
+    causes = catalogue.cause_heads
     findings = _explained(complete(_all_findings(catalogue, facts)), causes)
-    chains = [chain for chain in catalogue.chains.values() if truth_of(chain.applies, facts) is Truth.TRUE]
+    chains = [chain for chain, arises in catalogue.arising if arises(facts.lookup).truth is Truth.TRUE]
     places = _places(chains)
     ordered = tuple(sorted(findings, key=lambda finding: _order(finding, places)))
     failing = [f for f in ordered if f.kind is Kind.FAIL and f.severity is not Severity.NOTE]
+    kinds = _kinds_of(ordered)
     return Judgement(
         findings=ordered,
-        chains=tuple(_walk(chain, ordered) for chain in chains),
+        chains=tuple(_walk(chain, kinds) for chain in chains),
         primary=failing[0].check if failing else "",
         health=_health(ordered, facts),
     )
 
 
 def _all_findings(catalogue: Catalogue, facts: Facts) -> list[Finding]:
-    causes, per_device = catalogue.causes, catalogue.per_device
+    views = Views(facts, catalogue.per_device)
     found: list[Finding] = []
     broken = []
-    for rule in catalogue.rules.values():
+    for check in catalogue.checks:
         try:
-            found += judge_rule(rule, causes[rule.cause], facts, per_device)
+            found += check.findings(views)
         except Exception as error:  # noqa: BLE001 - all broken rules are named together, then the run ends
-            broken.append(f"check {rule.id} broke: {type(error).__name__}: {error}")
+            broken.append(f"check {check.rule.id} broke: {type(error).__name__}: {error}")
     if broken:
         raise GpudoctorError("\n".join(broken))
     return found
 
 
-def _explained(findings: Sequence[Finding], causes: Mapping[str, Cause]) -> list[Finding]:
+def _explained(findings: Sequence[Finding], causes: Mapping[str, CauseHead]) -> list[Finding]:
     """Mark failing findings that follow from the cause of another one on the same subject."""
-    failing = [finding for finding in findings if finding.kind is Kind.FAIL]
+    failing = [finding for finding in findings if finding.kind is _FAIL]
     reach = {cause: _reach(cause, causes) for cause in {finding.cause for finding in failing}}
     roots = sorted(failing, key=lambda one: (_is_explained(one, failing, reach), *_strength(one)))
     answer = []
     for finding in findings:
-        by = next((one.check for one in roots if finding.kind is Kind.FAIL and _explains(one, finding, reach)), "")
-        answer.append(replace(finding, explained_by=by) if by else finding)
+        if finding.kind is _FAIL:
+            by = next((one.check for one in roots if _explains(one, finding, reach)), "")
+            finding = replace(finding, explained_by=by) if by else finding
+        answer.append(finding)
     return answer
 
 
@@ -92,7 +96,7 @@ def _explains(one: Finding, other: Finding, reach: Mapping[str, frozenset[str]])
     return related and other.cause in reach[one.cause]
 
 
-def _reach(cause: str, causes: Mapping[str, Cause]) -> frozenset[str]:
+def _reach(cause: str, causes: Mapping[str, CauseHead]) -> frozenset[str]:
     """Everything that a cause can bring about, directly or through others."""
     found: set[str] = set()
     left = list(causes[cause].explains)
@@ -106,11 +110,16 @@ def _reach(cause: str, causes: Mapping[str, Cause]) -> frozenset[str]:
 
 def _strength(finding: Finding) -> tuple[int, int, str, int]:
     return (
-        finding.severity.rank,
-        _CONFIDENCES.index(finding.confidence),
+        _SEVERITIES[finding.severity],
+        _CONFIDENCES[finding.confidence],
         finding.check,
-        -1 if finding.subject == MACHINE else int(finding.subject.split(":")[1]),
+        _device(finding.subject),
     )
+
+
+def _device(subject: str) -> int:
+    """The number of the GPU that a finding is about; the machine comes before all of them."""
+    return -1 if subject == MACHINE else int(subject.split(":")[1])
 
 
 def _places(chains: Sequence[Chain]) -> dict[str, int]:
@@ -124,27 +133,30 @@ def _places(chains: Sequence[Chain]) -> dict[str, int]:
 
 def _order(finding: Finding, places: Mapping[str, int]) -> tuple[int, int, bool, int, int, str, int]:
     """Failures first: worst severity, roots before what they explain, early links of chains, surest, id, GPU."""
-    severity, confidence, check, device = _strength(finding)
-    place = places.get(finding.check, _NOWHERE) if finding.kind is Kind.FAIL else 0
-    kind = _KINDS.index(finding.kind)
-    return (kind, severity, bool(finding.explained_by), place, confidence, check, device)
+    kind, severity, confidence = finding.kind, _SEVERITIES[finding.severity], _CONFIDENCES[finding.confidence]
+    place = places.get(finding.check, _NOWHERE) if kind is _FAIL else 0
+    device = _device(finding.subject)
+    return (_KINDS[kind], severity, bool(finding.explained_by), place, confidence, finding.check, device)
 
 
-def _walk(chain: Chain, findings: Sequence[Finding]) -> ChainAnswer:
-    links = tuple((check, _kind_of(check, findings)) for check in chain.links)
-    broken_at = next((check for check, kind in links if kind is Kind.FAIL), "")
+def _kinds_of(ordered: Sequence[Finding]) -> dict[str, Kind]:
+    """One answer for each check, which may have judged several GPUs: that of its first finding in the report's order,
+    which goes by kind before all else."""
+    kinds: dict[str, Kind] = {}
+    for finding in ordered:
+        kinds.setdefault(finding.check, finding.kind)
+    return kinds
+
+
+def _walk(chain: Chain, kinds: Mapping[str, Kind]) -> ChainAnswer:
+    links = tuple((check, kinds.get(check, Kind.NOT_APPLICABLE)) for check in chain.links)
+    broken_at = next((check for check, kind in links if kind is _FAIL), "")
     return ChainAnswer(chain.id, chain.question, broken_at, links)
-
-
-def _kind_of(check: str, findings: Sequence[Finding]) -> Kind:
-    """One answer for a check that may have judged several GPUs."""
-    kinds = {finding.kind for finding in findings if finding.check == check}
-    return next((kind for kind in _KINDS if kind in kinds), Kind.NOT_APPLICABLE)
 
 
 def _awaits_probes(finding: Finding) -> bool:
     blocked = finding.blocked_by
-    return finding.kind is Kind.UNKNOWN and bool(blocked) and all(key.startswith(PROBE) for key in blocked)
+    return finding.kind is _UNKNOWN and bool(blocked) and all(key.startswith(PROBE) for key in blocked)
 
 
 def _health(findings: Sequence[Finding], facts: Facts) -> Health:
@@ -152,7 +164,7 @@ def _health(findings: Sequence[Finding], facts: Facts) -> Health:
     such check had anything to judge; unless something stronger settles it: CUDA was seen to work, or no GPU is
     meant to be there and torch was seen to start or not to be there either. Checks that only lack a probe's answer do
     not keep it open, because probes run only where they are asked for."""
-    failing = {finding.severity for finding in findings if finding.kind is Kind.FAIL}
+    failing = {finding.severity for finding in findings if finding.kind is _FAIL}
     if Severity.ERROR in failing:
         return Health.BROKEN
     if Severity.WARNING in failing:

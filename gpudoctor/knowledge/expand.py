@@ -12,11 +12,13 @@ from gpudoctor.model.record import replace
 
 UNKNOWN = "unknown"
 # `{{.State}}` of docker's templates, `${HOME}` of shells and the braces of a line of Python are no placeholders.
-PLACEHOLDER = re.compile(r"(?<![{$])\{([a-z][a-z0-9_]*(?:\.[a-z0-9_]+)+)\}(?!\})")
+_PLACEHOLDER = r"(?<![{$])\{([a-z][a-z0-9_]*(?:\.[a-z0-9_]+)+)\}(?!\})"
 
 
 def text_of(value: Value | Unknown) -> str:
     """A value as it is quoted: versions as they were written, lists joined, gaps named."""
+    if isinstance(value, str):
+        return value
     if isinstance(value, Unknown):
         return UNKNOWN
     if isinstance(value, tuple):
@@ -28,12 +30,12 @@ def text_of(value: Value | Unknown) -> str:
 
 def keys_in(text: str) -> tuple[str, ...]:
     """The facts that a text names, each once, in order."""
-    return tuple(dict.fromkeys(PLACEHOLDER.findall(text)))
+    return tuple(dict.fromkeys(re.findall(_PLACEHOLDER, text))) if "{" in text else ()
 
 
 def fill(text: str, view: View) -> str:
     """A message; what is unknown is called so."""
-    return PLACEHOLDER.sub(lambda match: text_of(view[match[1]]), text)
+    return re.sub(_PLACEHOLDER, lambda match: text_of(view[match[1]]), text) if "{" in text else text
 
 
 def fill_all(text: str, view: View) -> str | None:

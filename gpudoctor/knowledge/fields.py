@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 
-from gpudoctor.knowledge.expand import PLACEHOLDER
+from gpudoctor.knowledge.expand import keys_in
 
 TYPE_CHECKING = False  # as in typing; see model.record
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ class Fields:
         rest = _FOREIGN.sub("", _NEARLY.sub("", text))
         if not command and ("{" in rest or "}" in rest):
             self.complain(key, "holds a single brace; braces only mark facts, as in {driver.version}")
-        for name in (PLACEHOLDER if command else _NEARLY).findall(text):
+        for name in keys_in(text) if command else _NEARLY.findall(text):
             self.known(key, name, allowed, "fact")
 
     def finish(self) -> None:

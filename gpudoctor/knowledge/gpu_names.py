@@ -19,7 +19,9 @@ _NOISE = (  # compiled when a name is first looked up
 _GLUED = r"(?<=\d)(Ti|SUPER)\b"
 _CUT = "..."
 _PLAIN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 -"
+_OPTIONAL = ("?", "*", "{")
 _SHORTEST_PREFIX = 4
+_MOST_REMEMBERED = 256
 
 
 def model_of(name: str) -> str:
@@ -30,12 +32,25 @@ def model_of(name: str) -> str:
 
 def rows_for(name: str, tables: Tables) -> tuple[Cells, ...]:
     """The rows that the name fits; several where it was cut short. Rows of low confidence are left out."""
+    known = tables.once(_looked_up)
+    if name not in known:
+        if len(known) >= _MOST_REMEMBERED:
+            known.clear()
+        known[name] = _look_up(name, tables)
+    return known[name]
+
+
+def _looked_up(_tables: Tables) -> dict[str, tuple[Cells, ...]]:
+    """The names that were looked up before."""
+    return {}
+
+
+def _look_up(name: str, tables: Tables) -> tuple[Cells, ...]:
     model = model_of(name)
     if not model:
         return ()
-    patterns = [(row, rows.text(row, "pattern")) for row in tables["gpus"].rows if row.confidence != "low"]
-    usable = [row for row, pattern in patterns if pattern]
-    exact = tuple(row for row, pattern in patterns if pattern and _fits(pattern, model))
+    usable = [row for row in tables["gpus"].rows if row.confidence != "low" and rows.text(row, "pattern")]
+    exact = tuple(row for row in usable if _fits(rows.text(row, "pattern"), model))
     if exact or not name.endswith(_CUT) or len(model) < _SHORTEST_PREFIX:
         return exact
     return tuple(row for row in usable if model_of(rows.text(row, "name")).startswith(model))
@@ -43,7 +58,10 @@ def rows_for(name: str, tables: Tables) -> tuple[Cells, ...]:
 
 def _fits(pattern: str, model: str) -> bool:
     """Whether a model begins as a pattern says. Compiling hundreds of patterns to find one costs more than the rest of
-    a judgement, so those that begin with other letters are passed over first."""
+    a judgement, so those that begin with other letters are passed over first: by one letter where that will do."""
+    first = pattern[0]
+    if first != model[0] and first in _PLAIN and pattern[1:2] not in _OPTIONAL and "|" not in pattern:
+        return False
     return model.startswith(lead_of(pattern)) and re.match(pattern, model) is not None
 
 
@@ -53,7 +71,7 @@ def lead_of(pattern: str) -> str:
     end = len(pattern) - len(rest)
     if "|" in rest and "|" in re.sub(r"\\.|\[[^]]*\]|\([^()]*\)", "", rest):
         return ""
-    return pattern[: end - 1] if rest[:1] in ("?", "*", "{") else pattern[:end]
+    return pattern[: end - 1] if rest[:1] in _OPTIONAL else pattern[:end]
 
 
 def capability_of(name: str, tables: Tables) -> Version | None:

@@ -27,18 +27,22 @@ def partners_of(release: Row, python: Version | None, tables: Tables) -> tuple[s
 
 def _without_torchaudio(torch: Version | None, tables: Tables) -> str:
     """A later torchaudio may serve several releases of torch; but not every index that has torch has it."""
-    accepting = [
-        (version, rows.text(row, "torch"))
-        for row in tables["package_pins"].rows
-        if rows.text(row, "package") == "torchaudio"
-        and (version := rows.version(row, "version")) is not None
-        and torch is not None
-        and satisfies(torch, rows.text(row, "torch") or "==0") is True
-    ]
-    if not accepting:
+    demands = tables.once(_torchaudios) if torch is not None else ()
+    accepting = (pair for pair in demands if torch is not None and satisfies(torch, pair[1]) is True)
+    version, demand = next(accepting, (None, ""))
+    if version is None:
         return "no torchaudio is published for this release"
-    version, demand = max(accepting, key=lambda pair: pair[0])
     return (
         f"no torchaudio was made for this release alone; torchaudio {version} accepts it (torch{demand}), but not "
         "every index has that one"
     )
+
+
+def _torchaudios(tables: Tables) -> list[tuple[Version, str]]:
+    """Every torchaudio with its demand on torch, newest first."""
+    found = [
+        (version, rows.text(row, "torch"))
+        for row in tables["package_pins"].rows
+        if rows.text(row, "package") == "torchaudio" and (version := rows.version(row, "version")) is not None
+    ]
+    return sorted(((version, demand) for version, demand in found if demand), key=lambda pair: pair[0], reverse=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gpudoctor.knowledge.expand import PLACEHOLDER
+from gpudoctor.knowledge.expand import keys_in
 from gpudoctor.knowledge.fields import Fields
 from gpudoctor.knowledge.known import CAUSE_ID, Known, read_id
 from gpudoctor.knowledge.source import RuleFile
@@ -30,7 +30,7 @@ def read_cause(file: RuleFile, known: Known, problems: list[str]) -> Cause:
         if other == cause.id:
             fields.complain("explains", f"{other!r} cannot explain itself")
     for key in ("title", "meaning", "shows"):
-        if PLACEHOLDER.search(getattr(cause, key)):
+        if keys_in(getattr(cause, key)):
             fields.complain(
                 key, "is told without a machine at hand; only messages and remedies can name facts in braces"
             )
@@ -53,7 +53,7 @@ def _remedies(fields: Fields, known: Known) -> tuple[Remedy, ...]:
         entry.placeholders("verify", remedy.verify, known.facts, command=True)
         entry.finish()
         remedies.append(remedy)
-    if not any(not PLACEHOLDER.search(remedy.text + remedy.command + remedy.verify) for remedy in remedies):
+    if not any(not keys_in(remedy.text + remedy.command + remedy.verify) for remedy in remedies):
         fields.complain(
             "remedy", "at least one [[remedy]] without {placeholders} is needed, for the day when the facts are unknown"
         )

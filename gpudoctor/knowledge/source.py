@@ -127,13 +127,14 @@ class TomlTree:
 
 
 class PackedTree:
-    """All files of a folder out of one packed file, each taken out when it is asked for."""
+    """All files of a folder out of one packed file, given by its path or its bytes; each is taken out when it is asked
+    for."""
 
-    def __init__(self, raw: bytes, label: str, trusted: bool = False, folder: str = "") -> None:
+    def __init__(self, packed: bytes | str, label: str, trusted: bool = False, folder: str = "") -> None:
         self.label = label
         self.trusted = trusted
         self._folder = folder
-        self._packed = Packed(raw)
+        self._packed = Packed(packed)
         self._paths: dict[str, list[str]] = {}
         self._read: dict[str, RuleData] = {}
 
@@ -292,8 +293,7 @@ def _built_in() -> Tree:
     installed = os.path.join(_PACKAGE, "_rules")
     checkout = os.path.join(os.path.dirname(_PACKAGE), "rules")
     try:
-        with open(os.path.join(installed, PACKED_NAME), "rb") as packed:
-            return PackedTree(packed.read(), "rules", trusted=True, folder=installed)
+        return PackedTree(os.path.join(installed, PACKED_NAME), "rules", trusted=True, folder=installed)
     except (OSError, ValueError):
         pass  # a checkout, or files that somebody changed: the TOML files speak for themselves
     from pathlib import Path

@@ -6,9 +6,12 @@ The packaging library would do the same; its import costs more than judging a wh
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from operator import eq, ge, gt, le, lt, ne
 
 from gpudoctor.model.version import Version
 
+_COMPARED = {"==": eq, "===": eq, "!=": ne, "<=": le, ">=": ge, "<": lt, ">": gt}
 _CLAUSE = r"\s*(===|==|~=|!=|<=|>=|<|>)\s*([^\s,;]+)\s*$"
 
 
@@ -38,16 +41,8 @@ def _clause(found: Version, operator: str, wanted_text: str) -> bool | None:
     if operator == "~=":
         head = wanted.numbers[:-1]
         return found >= wanted and _padded(found, len(head)) == head
-    outcomes = {
-        "==": found == wanted,
-        "===": found == wanted,
-        "!=": found != wanted,
-        "<=": found <= wanted,
-        ">=": found >= wanted,
-        "<": found < wanted,
-        ">": found > wanted,
-    }
-    return outcomes[operator]
+    compare: Callable[[Version, Version], bool] = _COMPARED[operator]
+    return compare(found, wanted)
 
 
 def _padded(found: Version, length: int) -> tuple[int, ...]:

@@ -9,6 +9,12 @@ from gpudoctor.model.record import record
 from gpudoctor.model.rule import Confidence
 from gpudoctor.model.version import Version
 
+TYPE_CHECKING = False  # as in typing; see model.record
+if TYPE_CHECKING:
+    from typing import TypeVar
+
+    Made = TypeVar("Made")
+
 NO_CELL = Unknown(Reason.NO_DATA, "the table does not say")
 
 
@@ -129,6 +135,7 @@ class Tables(Mapping[str, Table]):
         self._names = tuple(sorted(names))
         self._reader = read
         self._read: dict[str, Table] = {}
+        self._made: dict[Callable[[Tables], object], object] = {}
 
     @classmethod
     def of(cls, *tables: Table) -> Tables:
@@ -142,6 +149,12 @@ class Tables(Mapping[str, Table]):
         if name not in self._read:
             self._read[name] = self._reader(name)
         return self._read[name]
+
+    def once(self, make: Callable[[Tables], Made]) -> Made:
+        """What a function makes of the tables, made when it is first asked for: rows sorted or found in other ways."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        return self._made[make]  # type: ignore[return-value]  # each function is held with what it made itself
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)

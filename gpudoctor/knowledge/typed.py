@@ -29,10 +29,11 @@ _PROTOCOL = 4
 
 
 class Typed:
-    """The finished sections of one file. ValueError when its head is damaged or it was made for other code."""
+    """The finished sections of one file, by its path or its bytes. OSError when it cannot be read, ValueError when its
+    head is damaged or it was made for other code."""
 
-    def __init__(self, raw: bytes) -> None:
-        self._pieces = Pieces(raw, KIND)
+    def __init__(self, source: bytes | str) -> None:
+        self._pieces = Pieces(source, KIND)
         (self.digest,) = self._pieces.told
 
     def section(self, name: str) -> Mapping[str, Any] | None:
@@ -69,8 +70,7 @@ class Typed:
 def read_typed(folder: str, digest: str) -> Typed | None:
     """What the build left in a rules folder, where it is whole and made from the rules of this digest."""
     try:
-        with open(os.path.join(folder, TYPED_NAME), "rb") as file:
-            typed = Typed(file.read())
+        typed = Typed(os.path.join(folder, TYPED_NAME))
     except (OSError, ValueError):
         return None
     return typed if typed.digest == digest else None

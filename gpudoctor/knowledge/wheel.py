@@ -22,6 +22,7 @@ WINDOWS = "windows"
 CPU = "cpu"
 INDEX = "https://download.pytorch.org/whl/"
 MOST_ALTERNATIVES = 8
+MOST_REMEMBERED = 256
 # pip keeps an installed build whose version differs only in its label, so the old one has to go first.
 REMOVE_FIRST = "pip uninstall -y torch torchvision torchaudio && "
 
@@ -109,15 +110,35 @@ class WheelChoice:
 
 def choose(wanted: Wanted, tables: Tables) -> WheelChoice:
     """Judge every official build and pick the best."""
+    chosen, asked = tables.once(_chosen), _as_asked(wanted)
+    if asked not in chosen:
+        if len(chosen) >= MOST_REMEMBERED:
+            chosen.clear()
+        chosen[asked] = _choose(wanted, tables)
+    return chosen[asked]
+
+
+def _chosen(_tables: Tables) -> dict[tuple[str, ...], WheelChoice]:
+    """What was chosen before: the machines of one owner mostly ask alike."""
+    return {}
+
+
+def _as_asked(wanted: Wanted) -> tuple[str, ...]:
+    """The question, word for word: answers quote versions as they were written, and equal ones may be written apart."""
+    gpus = [text for gpu in wanted.gpus for text in (gpu.name, str(gpu.capability))]
+    machine = (wanted.driver, wanted.driver_cuda, wanted.python, wanted.glibc, wanted.windows_driver)
+    return (*map(str, machine), wanted.torch, wanted.variant, wanted.platform, *gpus)
+
+
+def _choose(wanted: Wanted, tables: Tables) -> WheelChoice:
     accepted: list[Wheel] = []
     rejected: list[Rejected] = []
-    for release, row in _candidates(wanted, tables):
-        wheel = _wheel(release, row, wanted, tables)
-        reason = _reason_against(release, row, wanted, tables)
+    for build in _candidates(wanted, tables):
+        reason = _reason_against(build, wanted, tables)
         if reason:
-            rejected.append(Rejected(wheel.torch, wheel.variant, reason))
+            rejected.append(Rejected(str(build.torch), build.variant, reason))
         else:
-            accepted.append(wheel)
+            accepted.append(_wheel(build, wanted, tables))
     if wanted.variant == CPU:
         accepted, rejected = _cpu_builds(wanted, tables)
     sure = [wheel for wheel in accepted if not wheel.doubt]
@@ -128,27 +149,43 @@ def choose(wanted: Wanted, tables: Tables) -> WheelChoice:
     return WheelChoice(best, tuple(ordered[1 : 1 + MOST_ALTERNATIVES]), tuple(rejected))
 
 
-def _candidates(wanted: Wanted, tables: Tables) -> list[tuple[Row, Row]]:
-    releases = {found: row for row in tables["torch_releases"].rows if (found := rows.version(row, "torch"))}
-    pairs = []
-    for row in tables["torch_variants"].rows:
-        torch, cuda = rows.version(row, "torch"), rows.version(row, "cuda")
-        if torch not in releases or torch is None or cuda is None:
-            continue
-        if wanted.torch and not begins(torch, wanted.torch):
-            continue
-        if wanted.variant and rows.text(row, "variant") != wanted.variant:
-            continue
-        pairs.append((torch, cuda, row))
-    pairs.sort(key=lambda pair: (pair[0], pair[1]), reverse=True)
-    return [(releases[torch], row) for torch, _, row in pairs]
+@record
+class _Build:
+    """A row of the builds, with what everybody asks of it and the row of its release."""
+
+    torch: Version
+    cuda: Version
+    variant: str
+    row: Row
+    release: Row
+
+
+def _builds(tables: Tables) -> list[_Build]:
+    """All builds with CUDA, newest release and highest CUDA first."""
+    releases = tables.once(builds.releases)
+    found = [
+        _Build(torch, cuda, rows.text(row, "variant"), row, releases[torch])
+        for torch, of_it in tables.once(builds.variants).items()
+        if torch in releases
+        for row in of_it
+        if (cuda := rows.version(row, "cuda")) is not None
+    ]
+    return sorted(found, key=lambda build: (build.torch, build.cuda), reverse=True)
+
+
+def _candidates(wanted: Wanted, tables: Tables) -> list[_Build]:
+    return [
+        build
+        for build in tables.once(_builds)
+        if (not wanted.torch or begins(build.torch, wanted.torch))
+        and (not wanted.variant or build.variant == wanted.variant)
+    ]
 
 
 def _cpu_builds(wanted: Wanted, tables: Tables) -> tuple[list[Wheel], list[Rejected]]:
     """Every release has a build without CUDA, for every platform; driver and GPUs have no say in it."""
     accepted, rejected = [], []
-    releases = ((found, row) for row in tables["torch_releases"].rows if (found := rows.version(row, "torch")))
-    for torch, row in sorted(releases, key=lambda pair: pair[0], reverse=True):
+    for torch, row in sorted(tables.once(builds.releases).items(), key=lambda pair: pair[0], reverse=True):
         if wanted.torch and not begins(torch, wanted.torch):
             continue
         reason = _against_python(row, wanted)
@@ -169,28 +206,27 @@ def begins(torch: Version, wish: str) -> bool:
     return torch.numbers[: len(numbers)] == numbers
 
 
-def _wheel(release: Row, row: Row, wanted: Wanted, tables: Tables) -> Wheel:
-    cuda = rows.version(row, "cuda")
-    floor = floors.floor_of(cuda, tables, _is_windows_driver(wanted)) if cuda is not None else None
-    torchvision, torchaudio, left_out = partners.partners_of(release, wanted.python, tables)
+def _wheel(build: _Build, wanted: Wanted, tables: Tables) -> Wheel:
+    floor = floors.floor_of(build.cuda, tables, _is_windows_driver(wanted))
+    torchvision, torchaudio, left_out = partners.partners_of(build.release, wanted.python, tables)
     return Wheel(
-        torch=str(rows.version(row, "torch")),
-        variant=rows.text(row, "variant"),
-        cuda=str(cuda),
+        torch=str(build.torch),
+        variant=build.variant,
+        cuda=str(build.cuda),
         torchvision=torchvision,
         torchaudio=torchaudio,
-        doubt="" if row.confidence == "high" else "the kernels of this build are not confirmed yet",
+        doubt="" if build.row.confidence == "high" else "the kernels of this build are not confirmed yet",
         min_driver=str(floor.oldest) if floor is not None else "",
         left_out=left_out,
     )
 
 
-def _reason_against(release: Row, row: Row, wanted: Wanted, tables: Tables) -> str:
+def _reason_against(build: _Build, wanted: Wanted, tables: Tables) -> str:
     return (
-        _against_existence(row, wanted)
-        or _against_python(release, wanted)
-        or _against_driver(row, wanted, tables)
-        or _against_gpus(row, wanted)
+        _against_existence(build.row, wanted)
+        or _against_python(build.release, wanted)
+        or _against_driver(build.cuda, wanted, tables)
+        or _against_gpus(build.row, wanted)
     )
 
 
@@ -217,9 +253,8 @@ def _against_python(release: Row, wanted: Wanted) -> str:
     return ""
 
 
-def _against_driver(row: Row, wanted: Wanted, tables: Tables) -> str:
-    cuda = rows.version(row, "cuda")
-    if cuda is None or (wanted.driver is None and wanted.driver_cuda is None):
+def _against_driver(cuda: Version, wanted: Wanted, tables: Tables) -> str:
+    if wanted.driver is None and wanted.driver_cuda is None:
         return ""
     windows = _is_windows_driver(wanted)
     answers = []

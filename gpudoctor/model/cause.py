@@ -41,6 +41,14 @@ class Reference:
 
 
 @record
+class CauseHead:
+    """What is needed of a cause that is not at hand: its name for people, and the ids that it can bring about."""
+
+    title: str
+    explains: tuple[str, ...] = ()
+
+
+@record
 class Cause:
     """A cause of the catalogue. `shows` tells how it looks from inside; `explains` are ids that it can bring about."""
 

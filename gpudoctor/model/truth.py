@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 
 class Truth(enum.Enum):
@@ -25,23 +25,15 @@ class Truth(enum.Enum):
         return Truth.FALSE if self is Truth.TRUE else Truth.TRUE
 
 
-def all_of(values: Iterable[Truth]) -> Truth:
+# The members by names of this module: through their class each look-up is a call.
+_TRUE, _FALSE, _UNKNOWN = Truth.TRUE, Truth.FALSE, Truth.UNKNOWN
+
+
+def all_of(values: Sequence[Truth]) -> Truth:
     """And: one FALSE decides, whatever is unknown beside it. An empty conjunction is TRUE."""
-    answer = Truth.TRUE
-    for value in values:
-        if value is Truth.FALSE:
-            return value
-        if value is Truth.UNKNOWN:
-            answer = value
-    return answer
+    return _FALSE if _FALSE in values else _UNKNOWN if _UNKNOWN in values else _TRUE
 
 
-def any_of(values: Iterable[Truth]) -> Truth:
+def any_of(values: Sequence[Truth]) -> Truth:
     """Or: one TRUE decides, whatever is unknown beside it. An empty disjunction is FALSE."""
-    answer = Truth.FALSE
-    for value in values:
-        if value is Truth.TRUE:
-            return value
-        if value is Truth.UNKNOWN:
-            answer = value
-    return answer
+    return _TRUE if _TRUE in values else _UNKNOWN if _UNKNOWN in values else _FALSE

@@ -21,7 +21,6 @@ _SHAPE = (  # compiled when a version is met that is more than numbers
 _SHORT = 60  # longer texts are no versions of anything, and need not be remembered
 
 
-@functools.total_ordering
 @record(eq=False)
 class Version:
     """A parsed version. `text` is kept as it was written; equality and order follow the numbers."""
@@ -54,10 +53,14 @@ class Version:
         return self.text.split("+", 1)[0]
 
     def _key(self) -> tuple[tuple[int, ...], bool, int]:
-        numbers = self.numbers
-        while len(numbers) > 1 and numbers[-1] == 0:
-            numbers = numbers[:-1]
-        return (numbers, not self.is_prerelease, self.post)
+        held = self.__dict__
+        if "_compared" not in held:  # versions out of tables are compared over and over
+            numbers = self.numbers
+            while len(numbers) > 1 and numbers[-1] == 0:
+                numbers = numbers[:-1]
+            held["_compared"] = (numbers, not self.is_prerelease, self.post)
+        compared: tuple[tuple[int, ...], bool, int] = held["_compared"]
+        return compared
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Version) and self._key() == other._key()
@@ -65,8 +68,20 @@ class Version:
     def __lt__(self, other: Version) -> bool:
         return self._key() < other._key()
 
+    def __le__(self, other: Version) -> bool:
+        return self._key() <= other._key()
+
+    def __gt__(self, other: Version) -> bool:
+        return self._key() > other._key()
+
+    def __ge__(self, other: Version) -> bool:
+        return self._key() >= other._key()
+
     def __hash__(self) -> int:
         return hash(self._key())
+
+    def __getstate__(self) -> dict[str, object]:
+        return {name: value for name, value in self.__dict__.items() if name != "_compared"}
 
     def __str__(self) -> str:
         return self.text

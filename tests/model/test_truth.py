@@ -18,4 +18,4 @@ def test_one_false_decides_and_else_one_unknown_leaves_it_open(values: list[Trut
 
 @given(VALUES)
 def test_de_morgan_holds(values: list[Truth]) -> None:
-    assert any_of(values) is all_of(value.negated() for value in values).negated()
+    assert any_of(values) is all_of([value.negated() for value in values]).negated()

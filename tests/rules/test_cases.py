@@ -9,7 +9,7 @@ import pytest
 from gpudoctor.declared import known_specs
 from gpudoctor.knowledge.catalogue import Catalogue
 from gpudoctor.knowledge.derive_facts import derivation
-from gpudoctor.knowledge.judge_rule import judge_rule
+from gpudoctor.knowledge.judge_rule import Views, judge_rule
 from gpudoctor.knowledge.lint import lint
 from gpudoctor.knowledge.source import find_rules
 from rule_cases import Case, facts_of, read_cases
@@ -29,7 +29,7 @@ def test_case(case: Case) -> None:
     rule = CATALOGUE.rule(case.check)  # alone, so that a wrong neighbour fails only its own cases
     derived = derivation(facts_of(case.facts, SPECS), CATALOGUE.tables)
     assert not derived.bugs
-    findings = list(judge_rule(rule, CATALOGUE.cause(rule.cause), derived.facts, CATALOGUE.per_device))
+    findings = judge_rule(rule, CATALOGUE.cause(rule.cause), Views(derived.facts, CATALOGUE.per_device))
     if case.subject:
         findings = [finding for finding in findings if finding.subject == case.subject]
     said = "\n".join(f"{one.subject}: {one.kind.value} {one.message} {one.evidence}" for one in findings)

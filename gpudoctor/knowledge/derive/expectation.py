@@ -71,7 +71,7 @@ def _because(facts: Facts) -> str | Unknown:
         return "none"
     signs = _signs(facts)
     reason = next((name for name, truth in signs if truth is Truth.TRUE), "")
-    if not reason and any_of(truth for _, truth in signs) is Truth.UNKNOWN:
+    if not reason and any_of([truth for _, truth in signs]) is Truth.UNKNOWN:
         return Unknown(Reason.NO_DATA, "neither driver nor torch could be looked at")
     return reason or "none"
 

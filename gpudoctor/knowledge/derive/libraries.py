@@ -21,6 +21,7 @@ FACTS = (
     FactSpec("torch.needed_here", FactType.BOOLEAN, "Whether GPUs were asked for or packages that need CUDA are here."),
 )
 INPUTS = ("packages.names_versions", "nccl.version", "expect.gpus")
+_MAKER = "nvidia"
 _WHEEL = r"(?i)(nvidia-[a-z-]+?)(?:-cu(\d+))?==(\S+)"
 _NEEDS_CUDA = r"(?i)(?:nvidia-cu\w+|nvidia-nccl|flash-attn|vllm|cupy-cuda|nvidia-cublas)"
 
@@ -53,6 +54,8 @@ def _packages(facts: Facts) -> Iterable[Fact]:
     texts = [item for item in facts.elements("packages.names_versions") if isinstance(item, str)]
     wheels: dict[str, list[str]] = {}
     for text in texts:
+        if _MAKER not in text.lower():
+            continue
         match = re.fullmatch(_WHEEL, text.strip().replace("_", "-"))
         if match:
             wheels.setdefault(match[1].lower(), []).append(text.strip())
@@ -60,7 +63,8 @@ def _packages(facts: Facts) -> Iterable[Fact]:
     yield Fact("packages.cudnn_wheels", tuple(sorted(wheels.get("nvidia-cudnn", ()))))
     doubled = [", ".join(sorted(found)) for found in wheels.values() if len({_name(one) for one in found}) > 1]
     yield Fact("packages.doubled_cuda_wheels", tuple(sorted(doubled)))
-    needing = any(re.match(_NEEDS_CUDA, text) for text in texts)
+    needs_cuda = re.compile(_NEEDS_CUDA).match
+    needing = any(needs_cuda(text) for text in texts)
     yield Fact("cuda.packages_installed", needing)
     yield Fact("torch.needed_here", needing or _is_asked(facts))
 

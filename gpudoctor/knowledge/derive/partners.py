@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from gpudoctor.knowledge import builds, rows
 from gpudoctor.knowledge.rows import Cells
 from gpudoctor.knowledge.specifier import satisfies
-from gpudoctor.knowledge.tables import Tables
+from gpudoctor.knowledge.tables import Row, Tables
 from gpudoctor.model.fact import Fact, Facts, FactSpec, FactType, Reason, Unknown, Value
 from gpudoctor.model.version import Version
 
@@ -88,10 +88,17 @@ def _demand(package: str, found: Version, on: str, tables: Tables) -> str:
 
 
 def _pin(package: str, found: Version, tables: Tables) -> Cells | None:
+    row = tables.once(_pins).get((package, found))
+    return row if row is not None and row.confidence == "high" else None
+
+
+def _pins(tables: Tables) -> dict[tuple[str, Version], Row]:
+    pins: dict[tuple[str, Version], Row] = {}
     for row in tables["package_pins"].rows:
-        if rows.text(row, "package") == package and rows.version(row, "version") == found:
-            return row if row.confidence == "high" else None
-    return None
+        version = rows.version(row, "version")
+        if version is not None:
+            pins.setdefault((rows.text(row, "package"), version), row)
+    return pins
 
 
 def _numpy(facts: Facts, torch: Version, row: Cells | None) -> Value | Unknown:

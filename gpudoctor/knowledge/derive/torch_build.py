@@ -37,9 +37,7 @@ def derive(facts: Facts, tables: Tables) -> Iterable[Fact]:
     yield Fact("torch.official", builds.official(torch, variant, tables) if builds.is_plain(torch) else builds.UNKNOWN)
     yield Fact("torch.has_own_label", builds.has_own_label(torch))
     yield Fact("torch.variant", variant or NOT_LISTED)
-    published = [
-        rows.text(row, "variant") for row in tables["torch_variants"].rows if rows.version(row, "torch") == torch
-    ]
+    published = [rows.text(row, "variant") for row in tables.once(builds.variants).get(torch, ())]
     yield Fact("torch.published_variants", ", ".join(published) or NOT_LISTED)
     yield Fact("torch.newer_than_tables", NOT_LISTED if newest is None else torch > newest)
     row = builds.release_row(torch, tables) if builds.is_plain(torch) else None
