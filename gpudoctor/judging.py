@@ -48,8 +48,9 @@ def machine_catalogue(rules: tuple[Path, ...]) -> Catalogue:
 
 def judge_again(facts: Facts, runs: Iterable[Run], target: Target, rules: tuple[Path, ...] = ()) -> Result:
     """Judge what was observed by the present rules: what was derived from it before is derived anew."""
-    catalogue = machine_catalogue(rules)
-    return of_machine(catalogue, facts.without(derived_specs()), runs, target)
+    with NoCollection():
+        catalogue = machine_catalogue(rules)
+        return of_machine(catalogue, facts.without(derived_specs()), runs, target)
 
 
 def of_machine(catalogue: Catalogue, facts: Facts, runs: Iterable[Run], target: Target) -> Result:

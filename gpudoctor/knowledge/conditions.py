@@ -47,6 +47,12 @@ class Outcome:
     decided_by: tuple[Question, ...] = ()
     blocked_by: tuple[str, ...] = ()
 
+    def __init__(self, truth: Truth, decided_by: tuple[Question, ...] = (), blocked_by: tuple[str, ...] = ()) -> None:
+        held = self.__dict__
+        held["truth"] = truth
+        held["decided_by"] = decided_by
+        held["blocked_by"] = blocked_by
+
 
 Weigher: TypeAlias = "Callable[[View], Outcome]"
 
@@ -114,49 +120,59 @@ def _of_not(part: Weigher) -> Weigher:
 
 def _of_question(question: Question) -> Weigher:
     """One question. An unknown fact leaves it open, except where the question is about the not-knowing itself."""
-    yes, no = Outcome(_TRUE, (question,)), Outcome(_FALSE, (question,))
+    if question.op in (Operator.KNOWN, Operator.UNKNOWN_BECAUSE):
+        return _of_not_knowing(question)
+    return _of_two_facts(question) if question.value_of else _of_value(question)
+
+
+class _Answers(dict["bool | tuple[str, ...]", Outcome]):
+    """The outcomes of one question by its answer, and by the facts that are missing for one; made when first given."""
+
+    def __init__(self, question: Question) -> None:
+        self._question = question
+
+    def __missing__(self, answer: bool | tuple[str, ...]) -> Outcome:
+        if isinstance(answer, tuple):
+            outcome = Outcome(_UNKNOWN, (), answer)
+        else:
+            outcome = Outcome(_TRUE if answer else _FALSE, (self._question,))
+        self[answer] = outcome
+        return outcome
+
+
+def _of_not_knowing(question: Question) -> Weigher:
+    key, answers = question.fact, _Answers(question)
     if question.op is Operator.KNOWN:
-        return lambda view: no if isinstance(view[question.fact], Unknown) else yes
-    if question.op is Operator.UNKNOWN_BECAUSE:
-        return _of_reason(question, yes, no)
-    return _of_two_facts(question, yes, no) if question.value_of else _of_value(question, yes, no)
-
-
-def _of_reason(question: Question, yes: Outcome, no: Outcome) -> Weigher:
-    key = question.fact
+        return lambda view: answers[not isinstance(view[key], Unknown)]
     reasons = question.value if isinstance(question.value, tuple) else ()
 
     def weigh_reason(view: View) -> Outcome:
         fact = view[key]
-        return yes if isinstance(fact, Unknown) and fact.reason in reasons else no
+        return answers[isinstance(fact, Unknown) and fact.reason in reasons]
 
     return weigh_reason
 
 
-def _of_value(question: Question, yes: Outcome, no: Outcome) -> Weigher:
+def _of_value(question: Question) -> Weigher:
     key, wanted, answer_of = question.fact, question.value, _ANSWERS[question.op]
-    left_open = Outcome(_UNKNOWN, (), (key,))
+    answers, missing = _Answers(question), (question.fact,)
     # Where no fact declarations were at hand, the loader left versions as the text they were written in.
     may_be_version = question.op is not Operator.MATCHES and not isinstance(wanted, Version)
 
     def weigh_value(view: View) -> Outcome:
         fact = view[key]
         if isinstance(fact, Unknown):
-            return left_open
+            return answers[missing]
         other = _as_version(wanted) if may_be_version and isinstance(fact, Version) else wanted
         answer = answer_of(fact, other)
-        if answer is None:
-            return left_open
-        return yes if answer else no
+        return answers[missing if answer is None else answer]
 
     return weigh_value
 
 
-def _of_two_facts(question: Question, yes: Outcome, no: Outcome) -> Weigher:
+def _of_two_facts(question: Question) -> Weigher:
     one, other, op = question.fact, question.value_of, question.op
-    answer_of = _ANSWERS[op]
-    gaps: tuple[tuple[str, ...], ...] = ((one,), (other,), (one, other), ())
-    left_open = {keys: Outcome(_UNKNOWN, (), keys) for keys in gaps}
+    answers, answer_of = _Answers(question), _ANSWERS[op]
 
     def weigh_both(view: View) -> Outcome:
         left, right = view[one], view[other]
@@ -165,8 +181,8 @@ def _of_two_facts(question: Question, yes: Outcome, no: Outcome) -> Weigher:
             may_be_version = op is not Operator.MATCHES and isinstance(left, Version)
             answer = answer_of(left, _as_version(right) if may_be_version else right)
         if answer is None:
-            return left_open[tuple(key for key in (one, other) if _has_gap(view[key]))]
-        return yes if answer else no
+            return answers[tuple(key for key in (one, other) if _has_gap(view[key]))]
+        return answers[answer]
 
     return weigh_both
 

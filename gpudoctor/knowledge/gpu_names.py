@@ -62,16 +62,38 @@ def _fits(pattern: str, model: str) -> bool:
     first = pattern[0]
     if first != model[0] and first in _PLAIN and pattern[1:2] not in _OPTIONAL and "|" not in pattern:
         return False
-    return model.startswith(lead_of(pattern)) and re.match(pattern, model) is not None
+    return model.startswith(leads_of(pattern)) and re.match(pattern, model) is not None
 
 
-def lead_of(pattern: str) -> str:
-    """The plain letters, digits, spaces and hyphens that whatever fits a pattern begins with; fewer where in doubt."""
-    rest = pattern.lstrip(_PLAIN)
-    end = len(pattern) - len(rest)
-    if "|" in rest and "|" in re.sub(r"\\.|\[[^]]*\]|\([^()]*\)", "", rest):
-        return ""
-    return pattern[: end - 1] if rest[:1] in _OPTIONAL else pattern[:end]
+def leads_of(pattern: str) -> tuple[str, ...]:
+    """For each alternative of a pattern the plain letters, digits, spaces and hyphens that whatever fits it begins
+    with; fewer where in doubt."""
+    return ("",) if "(?" in pattern else tuple(map(_lead, _alternatives(pattern)))
+
+
+def _lead(pattern: str) -> str:
+    at_start = pattern.removeprefix(r"\b")  # before the first letter of a text is a boundary
+    rest = at_start.lstrip(_PLAIN)
+    end = len(at_start) - len(rest)
+    return at_start[: end - 1] if end and rest[:1] in _OPTIONAL else at_start[:end]
+
+
+def _alternatives(pattern: str) -> list[str]:
+    """The parts of a pattern between bars that stand in no group, class or escape."""
+    parts, depth, begin, place = [], 0, 0, 0
+    while place < len(pattern):
+        character = pattern[place]
+        if character == "\\":
+            place += 1
+        elif character in "([":
+            depth += 1
+        elif character in ")]":
+            depth -= 1
+        elif character == "|" and not depth:
+            parts.append(pattern[begin:place])
+            begin = place + 1
+        place += 1
+    return [*parts, pattern[begin:]]
 
 
 def capability_of(name: str, tables: Tables) -> Version | None:

@@ -23,7 +23,7 @@ _FALSE, _FAIL = Truth.FALSE, Kind.FAIL  # by names of this module, as in conditi
 _ABOUT_NOT_KNOWING = (Operator.KNOWN, Operator.UNKNOWN_BECAUSE)
 
 
-class DeviceFacts(dict):  # type: ignore[type-arg]  # its arguments would need typing at run time, as a subclass
+class DeviceFacts(dict[str, "Value | Unknown"]):
     """The facts as one GPU sees them: per-device lists give that GPU's element. What was read once is kept."""
 
     def __init__(self, machine: View, per_device: Container[str], index: int) -> None:
@@ -78,7 +78,16 @@ class _Grounds:
     kind: Kind
     quoted: tuple[str, ...]
     blocked_by: tuple[str, ...]
-    not_known: frozenset[str]
+    not_known: tuple[str, ...]
+
+    def __init__(
+        self, kind: Kind, quoted: tuple[str, ...], blocked_by: tuple[str, ...], not_known: tuple[str, ...]
+    ) -> None:
+        held = self.__dict__
+        held["kind"] = kind
+        held["quoted"] = quoted
+        held["blocked_by"] = blocked_by
+        held["not_known"] = not_known
 
 
 class Check:
@@ -210,15 +219,16 @@ class Check:
 
 
 def _grounds(
-    kind: Kind, questions: Iterable[Question], blocked_by: Iterable[str] = (), named: Iterable[str] = ()
+    kind: Kind, questions: tuple[Question, ...], blocked_by: Iterable[str] = (), named: Iterable[str] = ()
 ) -> _Grounds:
-    questions = tuple(questions)
-    quoted = dict.fromkeys((*_keys_of(questions), *named))
+    quoted = _keys_of(questions)
+    if named:
+        quoted.update(dict.fromkeys(named))
     return _Grounds(kind, tuple(quoted), tuple(dict.fromkeys(blocked_by)), _not_known(questions))
 
 
-def _not_known(questions: Iterable[Question]) -> frozenset[str]:
-    return frozenset(question.fact for question in questions if question.op in _ABOUT_NOT_KNOWING)
+def _not_known(questions: tuple[Question, ...]) -> tuple[str, ...]:
+    return tuple([question.fact for question in questions if question.op in _ABOUT_NOT_KNOWING])
 
 
 def _quoted(keys: Iterable[str], not_known: Container[str], view: View) -> tuple[Evidence, ...]:

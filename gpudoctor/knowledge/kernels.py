@@ -9,14 +9,12 @@ Rules: CUDA programming guide, "binary compatibility"; Tegra exceptions as PyTor
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from gpudoctor.model.record import record
 from gpudoctor.model.truth import Truth, any_of
 from gpudoctor.model.version import Version
 
-_TARGET = r"(?P<kind>sm|compute)_(?P<major>\d{1,2})(?P<minor>\d)(?P<suffix>[af]?)"
 TEGRA = frozenset({(5, 3), (6, 2), (7, 2), (8, 7), (10, 1)})
 # CUDA 13 renamed the capability of one chip; code built under the old number still runs on it.
 _RENAMED = {(10, 1): (11, 0)}
@@ -33,10 +31,12 @@ class Target:
 
 def parse_target(text: str) -> Target | None:
     """`sm_90a` or `compute_120`; None for anything else, such as another vendor's name."""
-    match = re.fullmatch(_TARGET, text.strip())
-    if match is None:
+    kind, _, number = text.strip().partition("_")
+    suffix = number[-1:] if number[-1:] in ("a", "f") else ""
+    digits = number[: len(number) - len(suffix)]
+    if kind not in ("sm", "compute") or not (digits.isascii() and digits.isdecimal() and len(digits) in (2, 3)):
         return None
-    return Target((int(match["major"]), int(match["minor"])), match["kind"] == "compute", match["suffix"])
+    return Target((int(digits[:-1]), int(digits[-1])), kind == "compute", suffix)
 
 
 def machine_code(capabilities: Iterable[Version]) -> tuple[Target, ...]:

@@ -8,7 +8,7 @@ from gpudoctor.knowledge.fields import Fields, Plain, suggestion
 from gpudoctor.knowledge.known import NAME_ID, Known, read_id
 from gpudoctor.knowledge.read_condition import typed
 from gpudoctor.knowledge.source import RuleFile
-from gpudoctor.knowledge.tables import Column, Row, Table
+from gpudoctor.knowledge.tables import Column, Row, Table, places_of
 from gpudoctor.model.fact import FactType, Value
 from gpudoctor.model.rule import Confidence
 
@@ -68,8 +68,8 @@ def _row(entry: Fields, columns: dict[str, Column], source: str, checked: str) -
         if cell is not None:
             cells[name] = cell
     return Row(
-        cells,
-        columns,
+        tuple(map(cells.get, columns)),
+        places_of(columns),
         source=entry.text("source", needed=False) or source,
         checked=entry.date("checked", needed=False) or checked,
         confidence=Confidence(entry.choice("confidence", _CONFIDENCES, default="high")),

@@ -22,7 +22,6 @@ WINDOWS = "windows"
 CPU = "cpu"
 INDEX = "https://download.pytorch.org/whl/"
 MOST_ALTERNATIVES = 8
-MOST_REMEMBERED = 256
 # pip keeps an installed build whose version differs only in its label, so the old one has to go first.
 REMOVE_FIRST = "pip uninstall -y torch torchvision torchaudio && "
 
@@ -110,27 +109,6 @@ class WheelChoice:
 
 def choose(wanted: Wanted, tables: Tables) -> WheelChoice:
     """Judge every official build and pick the best."""
-    chosen, asked = tables.once(_chosen), _as_asked(wanted)
-    if asked not in chosen:
-        if len(chosen) >= MOST_REMEMBERED:
-            chosen.clear()
-        chosen[asked] = _choose(wanted, tables)
-    return chosen[asked]
-
-
-def _chosen(_tables: Tables) -> dict[tuple[str, ...], WheelChoice]:
-    """What was chosen before: the machines of one owner mostly ask alike."""
-    return {}
-
-
-def _as_asked(wanted: Wanted) -> tuple[str, ...]:
-    """The question, word for word: answers quote versions as they were written, and equal ones may be written apart."""
-    gpus = [text for gpu in wanted.gpus for text in (gpu.name, str(gpu.capability))]
-    machine = (wanted.driver, wanted.driver_cuda, wanted.python, wanted.glibc, wanted.windows_driver)
-    return (*map(str, machine), wanted.torch, wanted.variant, wanted.platform, *gpus)
-
-
-def _choose(wanted: Wanted, tables: Tables) -> WheelChoice:
     accepted: list[Wheel] = []
     rejected: list[Rejected] = []
     for build in _candidates(wanted, tables):
@@ -158,6 +136,18 @@ class _Build:
     variant: str
     row: Row
     release: Row
+
+
+def best_of(wanted: Wanted, tables: Tables) -> Wheel | None:
+    """The best build with CUDA, as `choose` picks it, without judging those that come behind it."""
+    doubtful = None
+    for build in _candidates(wanted, tables):
+        if not _reason_against(build, wanted, tables):
+            wheel = _wheel(build, wanted, tables)
+            if not wheel.doubt:
+                return wheel
+            doubtful = doubtful or wheel
+    return doubtful
 
 
 def _builds(tables: Tables) -> list[_Build]:

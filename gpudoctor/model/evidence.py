@@ -15,3 +15,9 @@ class Evidence:
     source: str
     text: str
     line: int = 0
+
+    def __init__(self, source: str, text: str, line: int = 0) -> None:
+        held = self.__dict__
+        held["source"] = source
+        held["text"] = text
+        held["line"] = line

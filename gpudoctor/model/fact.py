@@ -81,6 +81,23 @@ class FactSpec:
     private: bool = False
     per_device: bool = False
 
+    def __init__(
+        self,
+        key: str,
+        type: FactType,  # noqa: A002 - the field's name
+        meaning: str,
+        unit: str = "",
+        private: bool = False,
+        per_device: bool = False,
+    ) -> None:
+        held = self.__dict__
+        held["key"] = key
+        held["type"] = type
+        held["meaning"] = meaning
+        held["unit"] = unit
+        held["private"] = private
+        held["per_device"] = per_device
+
 
 @record
 class Fact:
@@ -89,13 +106,18 @@ class Fact:
     key: str
     value: Value | Unknown
 
+    def __init__(self, key: str, value: Value | Unknown) -> None:
+        held = self.__dict__
+        held["key"] = key
+        held["value"] = value
+
     @property
     def is_known(self) -> bool:
         """Whether there is a value."""
         return not isinstance(self.value, Unknown)
 
 
-class _Values(dict):  # type: ignore[type-arg]  # its arguments would need typing at run time, as a subclass
+class _Values(dict[str, "Value | Unknown"]):
     """Values by key. What is there is read without a call of Python, which judging does thousands of times."""
 
     __slots__ = ()

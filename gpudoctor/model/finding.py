@@ -42,6 +42,37 @@ class Finding:
     remedies: tuple[Remedy, ...] = ()
     references: tuple[Reference, ...] = ()
 
+    def __init__(
+        self,
+        check: str,
+        cause: str,
+        kind: Kind,
+        severity: Severity,
+        confidence: Confidence,
+        title: str = "",
+        subject: str = MACHINE,
+        message: str = "",
+        evidence: tuple[Evidence, ...] = (),
+        blocked_by: tuple[str, ...] = (),
+        explained_by: str = "",
+        remedies: tuple[Remedy, ...] = (),
+        references: tuple[Reference, ...] = (),
+    ) -> None:
+        held = self.__dict__
+        held["check"] = check
+        held["cause"] = cause
+        held["kind"] = kind
+        held["severity"] = severity
+        held["confidence"] = confidence
+        held["title"] = title
+        held["subject"] = subject
+        held["message"] = message
+        held["evidence"] = evidence
+        held["blocked_by"] = blocked_by
+        held["explained_by"] = explained_by
+        held["remedies"] = remedies
+        held["references"] = references
+
 
 @record
 class ChainAnswer:

@@ -3,6 +3,8 @@
 Loading `dataclasses` and having it write its methods for some forty classes is half of a quick answer's time, and most
 of those classes build nothing in one run. The decorator here notes the fields and leaves the rest for the first call.
 A record is frozen unless told otherwise, compares and hashes by its fields, and takes its values by position or name.
+The few classes of which every run builds hundreds bring their `__init__` written out: having one written takes as long
+as building a hundred.
 """
 
 from __future__ import annotations
@@ -49,9 +51,11 @@ def record(cls: Any = None, *, frozen: bool = True, eq: bool = True) -> Any:
     own = tuple(name for name in getattr(cls, "__annotations__", {}) if name not in inherited)
     names: tuple[str, ...] = (*inherited, *own)
     setattr(cls, FIELDS, names)
-    cls.__init__ = _builder_of(cls, names)
+    if "__init__" not in cls.__dict__:
+        cls.__init__ = _builder_of(cls, names)
     if "__repr__" not in cls.__dict__:
         cls.__repr__ = _represent
+    cls.__getstate__ = _state
     if frozen:
         cls.__setattr__ = _refuse
         cls.__delattr__ = _refuse
@@ -160,6 +164,12 @@ def _compare_by(cls: Any, values: Callable[[Any], object], frozen: bool) -> None
     cls.__eq__ = equal
     # As everywhere in Python: what can change and compares by value cannot be hashed.
     cls.__hash__ = (lambda self: hash(values(self))) if frozen else None
+
+
+def _state(self: object) -> dict[str, object]:
+    """What a pickle keeps: the fields but for those that hold their defaults, which the class has. Most do."""
+    values = ((name, getattr(self, name)) for name in names_of(self))
+    return {name: value for name, value in values if value is not getattr(type(self), name, _Nothing)}
 
 
 def _represent(self: object) -> str:

@@ -80,9 +80,6 @@ class Version:
     def __hash__(self) -> int:
         return hash(self._key())
 
-    def __getstate__(self) -> dict[str, object]:
-        return {name: value for name, value in self.__dict__.items() if name != "_compared"}
-
     def __str__(self) -> str:
         return self.text
 

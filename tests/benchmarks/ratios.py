@@ -36,9 +36,8 @@ import sys
 from _pickle import load
 from gpudoctor.judging import judge_again
 from gpudoctor.model.diagnosis import Target
-from gpudoctor.model.fact import Fact, Facts
 with open(sys.argv[1], "rb") as file:
-    facts = Facts([Fact(key, value) for key, value in load(file)])
+    facts = load(file)
 judge_again(facts, (), Target("document", "", ""))
 import gc
 gc.freeze()
@@ -84,7 +83,7 @@ def recorded_facts(folder: str) -> str:
 
     facts = diagnose(CheckSettings(source=str(MACHINE))).diagnosis.facts
     path = Path(folder) / "facts"
-    path.write_bytes(pickle.dumps([(fact.key, fact.value) for fact in facts.items_sorted()], protocol=4))
+    path.write_bytes(pickle.dumps(facts, protocol=4))
     return str(path)
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from derived import tables
 from gpudoctor.knowledge import rows
-from gpudoctor.knowledge.gpu_names import capability_of, kind_of, lead_of, model_of, rows_for
+from gpudoctor.knowledge.gpu_names import capability_of, kind_of, leads_of, model_of, rows_for
 
 
 @pytest.mark.parametrize(
@@ -95,6 +95,8 @@ ODD_PATTERNS = [
     "",
     "ab*",
     "a+b",
+    "(A|B(C|D))E|F",
+    r"\bab|c\|d|[|]e",
 ]
 PATTERNS = sorted({rows.text(row, "pattern") for row in tables()["gpus"].rows})
 
@@ -103,12 +105,14 @@ PATTERNS = sorted({rows.text(row, "pattern") for row in tables()["gpus"].rows})
 def test_whatever_fits_a_pattern_begins_with_its_lead(case: tuple[str, str]) -> None:
     pattern, text = case
     assert re.match(pattern, text)
-    assert text.startswith(lead_of(pattern))
+    assert text.startswith(leads_of(pattern))
 
 
 def test_leads_leave_few_patterns_to_compile() -> None:
-    assert lead_of("RTX 4070 Ti SUPER$") == "RTX 4070 Ti SUPER"
-    assert lead_of("T4G?$") == "T4"
-    assert lead_of("Tegra X1|Jetson Nano") == ""
-    tried = [pattern for pattern in PATTERNS if "RTX 4090".startswith(lead_of(pattern))]
+    assert leads_of("RTX 4070 Ti SUPER$") == ("RTX 4070 Ti SUPER",)
+    assert leads_of("T4G?$") == ("T4",)
+    assert leads_of("Tegra X1|Jetson Nano") == ("Tegra X1", "Jetson Nano")
+    assert leads_of(r"\bOrin\b") == ("Orin",)
+    assert leads_of("(?i)ab|c") == ("",)
+    tried = [pattern for pattern in PATTERNS if "RTX 4090".startswith(leads_of(pattern))]
     assert len(tried) < 20

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gpudoctor.knowledge.tables import NO_CELL, Column, Row, Table, Tables
+from gpudoctor.knowledge.tables import NO_CELL, Column, Row, Table, Tables, places_of
 from gpudoctor.model.fact import FactType
 from gpudoctor.model.rule import Confidence
 from mini_rules import catalogue, version
@@ -58,7 +58,7 @@ def test_rows_by_other_columns_than_the_keys() -> None:
 
 def test_several_rows_of_one_key() -> None:
     columns = {name: Column(name, FactType.TEXT, "") for name in ("a", "b")}
-    rows = tuple(Row({"a": "x", "b": text}, columns) for text in "pq")
+    rows = tuple(Row(("x", text), places_of(columns)) for text in "pq")
     table = Table("t", "T", ("a",), columns, rows, unique=False)
     assert table.find(a="x") is rows[0]
     assert table.all(a="x") == rows

@@ -6,15 +6,19 @@ import pytest
 
 from derived import tables
 from gpudoctor.knowledge import builds
-from gpudoctor.knowledge.wheel import LINUX_ARM, WINDOWS, Gpu, Wanted, WheelChoice, choose
+from gpudoctor.knowledge.wheel import LINUX_ARM, WINDOWS, Gpu, Wanted, WheelChoice, best_of, choose
 from gpudoctor.model.version import Version
 
 V = Version.parse
 
 
-def ask(driver: str = "", capability: str = "", python: str = "3.12", **more: object) -> WheelChoice:
+def wanted(driver: str = "", capability: str = "", python: str = "3.12", **more: object) -> Wanted:
     gpus = (Gpu("GPU", V(capability)),) if capability else ()
-    return choose(Wanted(V(driver) if driver else None, None, gpus, V(python), **more), tables())  # type: ignore[arg-type]
+    return Wanted(V(driver) if driver else None, None, gpus, V(python), **more)  # type: ignore[arg-type]
+
+
+def ask(driver: str = "", capability: str = "", python: str = "3.12", **more: object) -> WheelChoice:
+    return choose(wanted(driver, capability, python, **more), tables())
 
 
 @pytest.mark.parametrize(
@@ -152,6 +156,7 @@ def test_best_is_what_its_definition_says(driver: str) -> None:
             for torch in ("", "1.13", "2.8", "2.15", "3"):
                 choice = ask(driver, capability, python, torch=torch)
                 asked = f"{driver}, {capability}, Python {python}, torch {torch}"
+                assert choice.best == best_of(wanted(driver, capability, python, torch=torch), tables()), asked
                 best = (choice.best.torch, choice.best.variant) if choice.best else None
                 assert best == by_hand(driver, capability, python, torch), asked
                 if best is None:

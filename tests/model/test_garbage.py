@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 
 import pytest
 
@@ -29,3 +31,23 @@ def test_it_is_not_switched_on_for_somebody_who_has_switched_it_off() -> None:
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+MANY = """
+import gc
+from gpudoctor.model.garbage import NoCollection
+searches = []
+gc.callbacks.append(lambda phase, _: searches.append(phase))
+with NoCollection():
+    kept = [[] for _ in range(5000)]
+in_the_way = len(searches)
+with NoCollection():
+    more = [[] for _ in range(5000)]
+last = [[] for _ in range(1000)]
+print(in_the_way, len(searches) > 0, gc.get_freeze_count(), gc.is_tracked(kept), len(gc.get_objects(2)) > 5000)
+"""
+
+
+def test_what_is_made_first_is_not_searched_and_stays_within_reach_of_later_searches() -> None:
+    said = subprocess.run([sys.executable, "-c", MANY], capture_output=True, text=True, check=True, timeout=60).stdout
+    assert said.split() == ["0", "True", "0", "True", "True"]

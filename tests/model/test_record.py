@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import inspect
 import pickle
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gpudoctor.knowledge.conditions import Outcome
+from gpudoctor.knowledge.judge_rule import _Grounds
+from gpudoctor.model.evidence import Evidence
+from gpudoctor.model.fact import Fact, FactSpec
+from gpudoctor.model.finding import Finding
 from gpudoctor.model.record import as_dict, field, names_of, record, replace
 
 
@@ -161,3 +167,19 @@ def test_the_first_ones_and_the_later_ones_are_built_alike() -> None:
             with pytest.raises(TypeError, match=r"argument"):
                 cls(*values, **named)
         assert New(1) == New(1)
+
+
+WRITTEN_OUT = (Evidence, Fact, FactSpec, Finding, Outcome, _Grounds)
+
+
+@pytest.mark.parametrize("cls", WRITTEN_OUT)
+def test_what_is_written_out_is_what_would_be_written(cls: type) -> None:
+    """Same names, same order, same defaults, and each value where it belongs."""
+    names = names_of(cls)
+    parameters = list(inspect.signature(cls).parameters.values())
+    assert tuple(one.name for one in parameters) == names
+    for one in parameters:
+        assert one.default is getattr(cls, one.name, inspect.Parameter.empty), one.name
+    values = {name: object() for name in names}
+    assert as_dict(cls(**values)) == values
+    assert as_dict(cls(*values.values())) == values

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from gpudoctor.knowledge import rows
@@ -21,9 +20,8 @@ FACTS = (
     FactSpec("torch.needed_here", FactType.BOOLEAN, "Whether GPUs were asked for or packages that need CUDA are here."),
 )
 INPUTS = ("packages.names_versions", "nccl.version", "expect.gpus")
-_MAKER = "nvidia"
-_WHEEL = r"(?i)(nvidia-[a-z-]+?)(?:-cu(\d+))?==(\S+)"
-_NEEDS_CUDA = r"(?i)(?:nvidia-cu\w+|nvidia-nccl|flash-attn|vllm|cupy-cuda|nvidia-cublas)"
+_MAKER = "nvidia-"
+_NEED_CUDA = ("nvidia-cu", "nvidia-nccl", "flash-attn", "vllm", "cupy-cuda")
 
 
 def derive(facts: Facts, tables: Tables) -> Iterable[Fact]:
@@ -54,19 +52,28 @@ def _packages(facts: Facts) -> Iterable[Fact]:
     texts = [item for item in facts.elements("packages.names_versions") if isinstance(item, str)]
     wheels: dict[str, list[str]] = {}
     for text in texts:
-        if _MAKER not in text.lower():
-            continue
-        match = re.fullmatch(_WHEEL, text.strip().replace("_", "-"))
-        if match:
-            wheels.setdefault(match[1].lower(), []).append(text.strip())
+        library = library_of(text)
+        if library:
+            wheels.setdefault(library, []).append(text.strip())
     yield Fact("packages.nccl_wheels", tuple(sorted(wheels.get("nvidia-nccl", ()))))
     yield Fact("packages.cudnn_wheels", tuple(sorted(wheels.get("nvidia-cudnn", ()))))
     doubled = [", ".join(sorted(found)) for found in wheels.values() if len({_name(one) for one in found}) > 1]
     yield Fact("packages.doubled_cuda_wheels", tuple(sorted(doubled)))
-    needs_cuda = re.compile(_NEEDS_CUDA).match
-    needing = any(needs_cuda(text) for text in texts)
+    needing = any(text.lower().startswith(_NEED_CUDA) for text in texts)
     yield Fact("cuda.packages_installed", needing)
     yield Fact("torch.needed_here", needing or _is_asked(facts))
+
+
+def library_of(package: str) -> str:
+    """Which of NVIDIA's libraries a package brings, whatever CUDA major it is for: `nvidia-nccl` for
+    `nvidia_nccl_cu12==2.21.5`. Empty for all others."""
+    name, _, version = package.strip().replace("_", "-").lower().partition("==")
+    library, _, cuda = name.rpartition("-cu")
+    if not (library and cuda.isdecimal()):
+        library = name
+    letters = library.removeprefix(_MAKER).replace("-", "")
+    is_one = library.startswith(_MAKER) and letters.isascii() and letters.isalpha() and version.split() == [version]
+    return library if is_one else ""
 
 
 def _is_asked(facts: Facts) -> bool:

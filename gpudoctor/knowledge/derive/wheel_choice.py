@@ -49,12 +49,12 @@ def derive(facts: Facts, tables: Tables) -> Iterable[Fact]:
     wanted = _wanted(facts, tables)
     if isinstance(wanted, Unknown):
         return tuple(Fact(spec.key, wanted) for spec in FACTS)
-    choice = _choose(wanted, facts.version("torch.version"), tables)
-    if choice.best is None:
-        reason = choice.rejected[0].reason if choice.rejected else "the tables list no build"
+    best = _best(wanted, facts.version("torch.version"), tables)
+    if best is None:
+        rejected = wheel.choose(wanted, tables).rejected
+        reason = rejected[0].reason if rejected else "the tables list no build"
         none = Unknown(Reason.NOT_APPLICABLE, f"no official build serves this machine; of the newest: {reason}")
         return tuple(Fact(spec.key, none) for spec in FACTS)
-    best = choice.best
     first = wheel.REMOVE_FIRST if facts.flag("torch.installed") else ""
     return (
         Fact("wheel.best_torch", Version.parse(best.torch)),
@@ -65,14 +65,14 @@ def derive(facts: Facts, tables: Tables) -> Iterable[Fact]:
     )
 
 
-def _choose(wanted: wheel.Wanted, installed: Version | None, tables: Tables) -> wheel.WheelChoice:
+def _best(wanted: wheel.Wanted, installed: Version | None, tables: Tables) -> wheel.Wheel | None:
     """The release that is installed where one of its builds serves: whoever repairs a machine changes no more than
     has to be, and the packages beside torch were chosen for that release."""
     if installed is not None:
-        same = wheel.choose(replace(wanted, torch=".".join(map(str, installed.numbers))), tables)
-        if same.best is not None and not same.best.doubt:
+        same = wheel.best_of(replace(wanted, torch=".".join(map(str, installed.numbers))), tables)
+        if same is not None and not same.doubt:
             return same
-    return wheel.choose(wanted, tables)
+    return wheel.best_of(wanted, tables)
 
 
 def _wanted(facts: Facts, tables: Tables) -> wheel.Wanted | Unknown:
