@@ -15,7 +15,6 @@ TYPE_CHECKING = False  # as in typing; see model.record
 if TYPE_CHECKING:
     from typing import Any, Protocol, TypeVar, Union
 
-    from gpudoctor.knowledge.conditions import Weigher
     from gpudoctor.knowledge.judge_rule import Check
     from gpudoctor.knowledge.known import Known
     from gpudoctor.knowledge.tables import Table, Tables
@@ -137,13 +136,6 @@ class Catalogue:
 
         heads, cause_of = self.cause_heads, lambda key: self.causes[key]
         return tuple(Check(rule, heads[rule.cause].title, cause_of) for rule in self.rules.values())
-
-    @cached_property
-    def arising(self) -> tuple[tuple[Chain, Weigher], ...]:
-        """All chains, each with what tells whether its question arises."""
-        from gpudoctor.knowledge.conditions import prepare
-
-        return tuple((chain, prepare(chain.applies)) for chain in self.chains.values())
 
     @cached_property
     def signatures(self) -> Mapping[str, Signature]:

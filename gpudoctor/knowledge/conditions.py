@@ -1,16 +1,11 @@
-"""Evaluates conditions over facts in three-valued logic, and tells which facts decided and which were missing.
-
-A condition is prepared once, into functions that hold what they compare with and every answer they can give. One that
-is asked of a thousand machines then costs a look-up and a comparison for each question, and equal answers are one
-object, so that whoever works on with them can keep what follows from each.
-"""
+"""Evaluates conditions over facts in three-valued logic, and tells which facts decided and which were missing."""
 
 from __future__ import annotations
 
 import functools
 import operator
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from gpudoctor.model.fact import Unknown, Value
 from gpudoctor.model.record import record
@@ -54,137 +49,60 @@ class Outcome:
         held["blocked_by"] = blocked_by
 
 
-Weigher: TypeAlias = "Callable[[View], Outcome]"
-
-
 def weigh(condition: Condition, view: View) -> Outcome:
     """The value of a condition and what it rests on."""
-    return prepare(condition)(view)
+    if isinstance(condition, Question):
+        truth = ask(condition, view)
+        if truth is _UNKNOWN:
+            return Outcome(truth, (), _missing_for(condition, view))
+        return Outcome(truth, (condition,))
+    if isinstance(condition, (AllOf, AnyOf)):
+        parts = [weigh(part, view) for part in condition.parts]
+        combine = all_of if isinstance(condition, AllOf) else any_of
+        truth = combine([part.truth for part in parts])
+        deciding = [part for part in parts if part.truth is truth]
+        if len(deciding) == 1:
+            return deciding[0]
+        decided_by = [question for part in deciding for question in part.decided_by]
+        blocked_by = {key: None for part in deciding for key in part.blocked_by}
+        return Outcome(truth, tuple(decided_by), tuple(blocked_by))
+    inner = weigh(condition.part, view)
+    return Outcome(inner.truth.negated(), inner.decided_by, inner.blocked_by)
 
 
 def truth_of(condition: Condition, view: View) -> Truth:
     """Only the value, for those who need no grounds."""
-    return prepare(condition)(view).truth
+    return weigh(condition, view).truth
 
 
-def prepare(condition: Condition) -> Weigher:
-    """What weighs a condition. The same grounds give the same object each time."""
-    if isinstance(condition, Question):
-        return _of_question(condition)
-    if isinstance(condition, (AllOf, AnyOf)):
-        parts = [prepare(part) for part in condition.parts]
-        if len(parts) == 1:
-            return parts[0]
-        return _of_parts(parts, all_of if isinstance(condition, AllOf) else any_of)
-    return _of_not(prepare(condition.part))
-
-
-def _of_parts(parts: Sequence[Weigher], combine: Callable[[Sequence[Truth]], Truth]) -> Weigher:
-    """And, or. The outcomes of the parts are kept for good, so that those that decide can be told by their identity."""
-    kept: dict[tuple[int, ...], Outcome] = {}
-
-    def weigh_parts(view: View) -> Outcome:
-        found = [part(view) for part in parts]
-        truth = combine([outcome.truth for outcome in found])
-        deciding = [outcome for outcome in found if outcome.truth is truth]
-        if len(deciding) == 1:
-            return deciding[0]
-        which = tuple(map(id, deciding))
-        answer = kept.get(which)
-        if answer is None:
-            answer = kept[which] = _joined(truth, deciding)
-        return answer
-
-    return weigh_parts
-
-
-def _joined(truth: Truth, deciding: Sequence[Outcome]) -> Outcome:
-    decided_by = [question for outcome in deciding for question in outcome.decided_by]
-    blocked_by = {key: None for outcome in deciding for key in outcome.blocked_by}
-    return Outcome(truth, tuple(decided_by), tuple(blocked_by))
-
-
-def _of_not(part: Weigher) -> Weigher:
-    """Not: an unknown stays unknown."""
-    turned: dict[int, Outcome] = {}
-
-    def weigh_not(view: View) -> Outcome:
-        inner = part(view)
-        answer = turned.get(id(inner))
-        if answer is None:
-            answer = turned[id(inner)] = Outcome(inner.truth.negated(), inner.decided_by, inner.blocked_by)
-        return answer
-
-    return weigh_not
-
-
-def _of_question(question: Question) -> Weigher:
+def ask(question: Question, view: View) -> Truth:
     """One question. An unknown fact leaves it open, except where the question is about the not-knowing itself."""
-    if question.op in (Operator.KNOWN, Operator.UNKNOWN_BECAUSE):
-        return _of_not_knowing(question)
-    return _of_two_facts(question) if question.value_of else _of_value(question)
+    fact = view[question.fact]
+    op = question.op
+    answer_of = _ANSWERS.get(op)
+    if answer_of is None:
+        return _about_not_knowing(question, fact)
+    other: Known = view[question.value_of] if question.value_of else question.value
+    if isinstance(fact, Unknown) or isinstance(other, Unknown):
+        return _UNKNOWN
+    if isinstance(fact, Version) and not isinstance(other, Version) and op is not Operator.MATCHES:
+        other = _as_version(other)
+    answer = answer_of(fact, other)
+    if answer is None:
+        return _UNKNOWN
+    return _TRUE if answer else _FALSE
 
 
-class _Answers(dict["bool | tuple[str, ...]", Outcome]):
-    """The outcomes of one question by its answer, and by the facts that are missing for one; made when first given."""
-
-    def __init__(self, question: Question) -> None:
-        self._question = question
-
-    def __missing__(self, answer: bool | tuple[str, ...]) -> Outcome:
-        if isinstance(answer, tuple):
-            outcome = Outcome(_UNKNOWN, (), answer)
-        else:
-            outcome = Outcome(_TRUE if answer else _FALSE, (self._question,))
-        self[answer] = outcome
-        return outcome
-
-
-def _of_not_knowing(question: Question) -> Weigher:
-    key, answers = question.fact, _Answers(question)
+def _about_not_knowing(question: Question, fact: Value | Unknown) -> Truth:
     if question.op is Operator.KNOWN:
-        return lambda view: answers[not isinstance(view[key], Unknown)]
+        return Truth.of(not isinstance(fact, Unknown))
     reasons = question.value if isinstance(question.value, tuple) else ()
-
-    def weigh_reason(view: View) -> Outcome:
-        fact = view[key]
-        return answers[isinstance(fact, Unknown) and fact.reason in reasons]
-
-    return weigh_reason
+    return Truth.of(isinstance(fact, Unknown) and fact.reason in reasons)
 
 
-def _of_value(question: Question) -> Weigher:
-    key, wanted, answer_of = question.fact, question.value, _ANSWERS[question.op]
-    answers, missing = _Answers(question), (question.fact,)
-    # Where no fact declarations were at hand, the loader left versions as the text they were written in.
-    may_be_version = question.op is not Operator.MATCHES and not isinstance(wanted, Version)
-
-    def weigh_value(view: View) -> Outcome:
-        fact = view[key]
-        if isinstance(fact, Unknown):
-            return answers[missing]
-        other = _as_version(wanted) if may_be_version and isinstance(fact, Version) else wanted
-        answer = answer_of(fact, other)
-        return answers[missing if answer is None else answer]
-
-    return weigh_value
-
-
-def _of_two_facts(question: Question) -> Weigher:
-    one, other, op = question.fact, question.value_of, question.op
-    answers, answer_of = _Answers(question), _ANSWERS[op]
-
-    def weigh_both(view: View) -> Outcome:
-        left, right = view[one], view[other]
-        answer = None
-        if not isinstance(left, Unknown) and not isinstance(right, Unknown):
-            may_be_version = op is not Operator.MATCHES and isinstance(left, Version)
-            answer = answer_of(left, _as_version(right) if may_be_version else right)
-        if answer is None:
-            return answers[tuple(key for key in (one, other) if _has_gap(view[key]))]
-        return answers[answer]
-
-    return weigh_both
+def _missing_for(question: Question, view: View) -> tuple[str, ...]:
+    """The facts whose absence leaves a question open."""
+    return tuple([key for key in (question.fact, question.value_of) if key and _has_gap(view[key])])
 
 
 def _has_gap(value: Value | Unknown) -> bool:
@@ -194,6 +112,7 @@ def _has_gap(value: Value | Unknown) -> bool:
 
 
 def _as_version(other: Known) -> Known:
+    """Where no fact declarations were at hand, the loader left versions as the text they were written in."""
     if isinstance(other, tuple):
         return tuple(_as_version(item) for item in other)
     return Version.parse(other) if isinstance(other, str) else other

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from gpudoctor.knowledge.catalogue import Catalogue
+from gpudoctor.knowledge.conditions import truth_of
 from gpudoctor.knowledge.judge_rule import Views
 from gpudoctor.model.cause import CauseHead
 from gpudoctor.model.diagnosis import Health
@@ -45,7 +46,7 @@ def judge(
     it is decided what explains what."""
     causes = catalogue.cause_heads
     findings = _explained(complete(_all_findings(catalogue, facts)), causes)
-    chains = [chain for chain, arises in catalogue.arising if arises(facts.lookup).truth is Truth.TRUE]
+    chains = [chain for chain in catalogue.chains.values() if truth_of(chain.applies, facts.lookup) is Truth.TRUE]
     places = _places(chains)
     ordered = tuple(sorted(findings, key=lambda finding: _order(finding, places)))
     failing = [f for f in ordered if f.kind is Kind.FAIL and f.severity is not Severity.NOTE]

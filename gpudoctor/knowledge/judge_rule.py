@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable
 
-from gpudoctor.knowledge.conditions import Outcome, View, Weigher, prepare
+from gpudoctor.knowledge.conditions import View, weigh
 from gpudoctor.knowledge.expand import fill, keys_in, text_of, usable_remedies
 from gpudoctor.model.cause import Cause
 from gpudoctor.model.evidence import Evidence
 from gpudoctor.model.fact import Facts, Reason, Unknown, Value
 from gpudoctor.model.finding import MACHINE, Finding, Kind
-from gpudoctor.model.record import record
 from gpudoctor.model.rule import DEVICE_INDEX, Operator, Question, Rule, questions_of
 from gpudoctor.model.truth import Truth
 
 GPU_COUNT = "gpu.count"
 _MOST_KEPT = 64
-# Equal values of these classes are quoted alike; 1 and 1.0, or 12.4 and 12.4.0, are not.
-_SAID_AS_IT_IS = frozenset((str, bool, Unknown))
+_PLAIN = frozenset((str, bool, Unknown))  # equal values of these classes are the same in every way
 _MOST_GPUS = 1024  # more than any machine has; a garbled document must not make us count to a billion
-_FALSE, _FAIL = Truth.FALSE, Kind.FAIL  # by names of this module, as in conditions
 _ABOUT_NOT_KNOWING = (Operator.KNOWN, Operator.UNKNOWN_BECAUSE)
 
 
@@ -70,39 +67,17 @@ def judge_rule(rule: Rule, cause: Cause, views: Views) -> list[Finding]:
     return Check(rule, cause.title, lambda _: cause).findings(views)
 
 
-@record
-class _Grounds:
-    """What follows from how a check's two conditions came out: the kind of the finding, the facts to quote, those
-    whose absence left it open, and those whose not being known was an answer by itself."""
-
-    kind: Kind
-    quoted: tuple[str, ...]
-    blocked_by: tuple[str, ...]
-    not_known: tuple[str, ...]
-
-    def __init__(
-        self, kind: Kind, quoted: tuple[str, ...], blocked_by: tuple[str, ...], not_known: tuple[str, ...]
-    ) -> None:
-        held = self.__dict__
-        held["kind"] = kind
-        held["quoted"] = quoted
-        held["blocked_by"] = blocked_by
-        held["not_known"] = not_known
-
-
 class Check:
     """A check with its cause's title, and with what gives the cause where it fails, ready to be judged over many
-    machines. What it said of the last ones is kept: most
-    machines give most checks the same to quote, word for word, and then it is the same finding."""
+    machines. A finding that is no failure follows from the facts that are asked for and from nothing else; the last
+    ones are kept, since most machines answer most checks alike."""
 
     def __init__(self, rule: Rule, title: str, cause_of: Callable[[str], Cause]) -> None:
         self.rule = rule
         self._title = title
         self._cause_of = cause_of
-        self._applies = prepare(rule.applies)
-        self._prepared: Weigher | None = None
-        self._asked: tuple[str, ...] = ()
-        self._grounds: dict[tuple[int, int], _Grounds] = {}
+        self._questions = (*questions_of(rule.applies), *questions_of(rule.fails))
+        self._asked = tuple(_keys_of(self._questions))
         self._kept: dict[tuple[object, ...], Finding] = {}
 
     def findings(self, views: Views) -> list[Finding]:
@@ -122,65 +97,50 @@ class Check:
         count = views.machine[GPU_COUNT]
         if isinstance(count, int) and 0 <= count <= _MOST_GPUS:
             counts.append(count)
-        if not self._asked:
-            self._asked = tuple(_keys_of(self._questions()))
         for key in self._asked:
             value = views.machine[key]
             if isinstance(value, tuple) and key in views.per_device:
                 counts.append(min(len(value), _MOST_GPUS))
         return max(counts, default=None)
 
-    def _fails(self, view: View) -> Outcome:
-        if self._prepared is None:  # half of the checks are not due on a machine, and one machine is what most runs see
-            self._prepared = prepare(self.rule.fails)
-        return self._prepared(view)
-
-    def _questions(self) -> tuple[Question, ...]:
-        return (*questions_of(self.rule.applies), *questions_of(self.rule.fails))
-
     def _without_count(self, views: Views) -> Finding:
         """Nobody knows how many GPUs there are: only what holds for any GPU can still rule the check out."""
         view = views.of_device(0)
-        applies = self._applies(view)
+        applies = weigh(self.rule.applies, view)
         if applies.truth is Truth.FALSE:
-            quoted = _quoted(tuple(_keys_of(applies.decided_by)), _not_known(applies.decided_by), view)
-            return self._finding(Kind.NOT_APPLICABLE, MACHINE, quoted)
-        blocked = tuple(dict.fromkeys((GPU_COUNT, *applies.blocked_by, *self._fails(view).blocked_by)))
+            return self._finding(Kind.NOT_APPLICABLE, MACHINE, _quoted(applies.decided_by, view))
+        fails = weigh(self.rule.fails, view)
+        blocked = tuple(dict.fromkeys((GPU_COUNT, *applies.blocked_by, *fails.blocked_by)))
         return self._finding(Kind.UNKNOWN, MACHINE, (), _undecided(blocked, view), blocked)
 
     def _judge(self, view: View, subject: str) -> Finding:
-        applies = self._applies(view)
-        fails = applies if applies.truth is _FALSE else self._fails(view)
-        grounds = self._grounds.get((id(applies), id(fails)))  # both are kept by what weighs them
-        if grounds is None:
-            grounds = self._grounds[id(applies), id(fails)] = self._grounds_of(applies, fails)
-        if grounds.kind is _FAIL:
-            return self._failing(grounds, view, subject)
-        values = map(view.__getitem__, grounds.quoted)
-        said = (subject, id(grounds), *[v if v.__class__ in _SAID_AS_IT_IS else text_of(v) for v in values])
-        kept = self._kept.get(said)
+        values = map(view.__getitem__, self._asked)
+        answers = (subject, *[value if value.__class__ in _PLAIN else _exact(value) for value in values])
+        kept = self._kept.get(answers)
         if kept is not None:
             return kept
-        evidence = _quoted(grounds.quoted, grounds.not_known, view)
-        message = _undecided(grounds.blocked_by, view) if grounds.kind is Kind.UNKNOWN else ""
-        finding = self._finding(grounds.kind, subject, evidence, message, grounds.blocked_by)
-        if len(self._kept) >= _MOST_KEPT:
-            self._kept.clear()
-        self._kept[said] = finding
+        finding = self._judge_anew(view, subject)
+        if finding.kind is not Kind.FAIL:  # what a failure says can name more facts
+            if len(self._kept) >= _MOST_KEPT:
+                self._kept.clear()
+            self._kept[answers] = finding
         return finding
 
-    def _grounds_of(self, applies: Outcome, fails: Outcome) -> _Grounds:
-        if applies.truth is _FALSE:
-            return _grounds(Kind.NOT_APPLICABLE, applies.decided_by)
+    def _judge_anew(self, view: View, subject: str) -> Finding:
+        applies = weigh(self.rule.applies, view)
+        if applies.truth is Truth.FALSE:
+            return self._finding(Kind.NOT_APPLICABLE, subject, _quoted(applies.decided_by, view))
+        fails = weigh(self.rule.fails, view)
+        deciding = (*fails.decided_by, *applies.decided_by)
         # What certainly does not fail has passed, even where it stays open whether the check was due at all.
-        if fails.truth is _FALSE:
-            return _grounds(Kind.PASS, (*fails.decided_by, *applies.decided_by))
+        if fails.truth is Truth.FALSE:
+            return self._finding(Kind.PASS, subject, _quoted(deciding, view))
         if applies.truth is Truth.TRUE and fails.truth is Truth.TRUE:
-            return _grounds(Kind.FAIL, (*fails.decided_by, *applies.decided_by), named=keys_in(self.rule.message))
-        # Of an outcome that was decided nothing is missing.
-        return _grounds(Kind.UNKNOWN, self._questions(), (*applies.blocked_by, *fails.blocked_by))
+            return self._failing(view, subject, deciding)
+        blocked = tuple(dict.fromkeys((*applies.blocked_by, *fails.blocked_by)))
+        return self._finding(Kind.UNKNOWN, subject, _quoted(self._questions, view), _undecided(blocked, view), blocked)
 
-    def _failing(self, grounds: _Grounds, view: View, subject: str) -> Finding:
+    def _failing(self, view: View, subject: str, deciding: tuple[Question, ...]) -> Finding:
         rule, cause = self.rule, self._cause_of(self.rule.cause)
         return Finding(
             check=rule.id,
@@ -191,7 +151,7 @@ class Check:
             title=cause.title,
             subject=subject,
             message=fill(rule.message, view),
-            evidence=_quoted(grounds.quoted, grounds.not_known, view),
+            evidence=_quoted(deciding, view, keys_in(rule.message)),
             remedies=usable_remedies(cause.remedies, view),
             references=(*cause.references, *(entry for entry in rule.references if entry not in cause.references)),
         )
@@ -218,26 +178,22 @@ class Check:
         )
 
 
-def _grounds(
-    kind: Kind, questions: tuple[Question, ...], blocked_by: Iterable[str] = (), named: Iterable[str] = ()
-) -> _Grounds:
-    quoted = _keys_of(questions)
-    if named:
-        quoted.update(dict.fromkeys(named))
-    return _Grounds(kind, tuple(quoted), tuple(dict.fromkeys(blocked_by)), _not_known(questions))
+def _exact(value: Value | Unknown) -> object:
+    """A value so that what differs in any way differs: 1 is not 1.0, and 12.4 is not 12.4.0, though they are equal."""
+    if isinstance(value, tuple):
+        return tuple([item if item.__class__ in _PLAIN else _exact(item) for item in value])
+    return (value.__class__, str(value))
 
 
-def _not_known(questions: tuple[Question, ...]) -> tuple[str, ...]:
-    return tuple([question.fact for question in questions if question.op in _ABOUT_NOT_KNOWING])
-
-
-def _quoted(keys: Iterable[str], not_known: Container[str], view: View) -> tuple[Evidence, ...]:
+def _quoted(questions: tuple[Question, ...], view: View, named: Iterable[str] = ()) -> tuple[Evidence, ...]:
     """The known facts that were asked about, verbatim, and those whose being unknown was the answer."""
     found = []
+    keys = _keys_of(questions)
+    keys.update(dict.fromkeys(named))
     for key in keys:
         value = view[key]
         if isinstance(value, Unknown):
-            if key in not_known:
+            if any(question.fact == key and question.op in _ABOUT_NOT_KNOWING for question in questions):
                 found.append(Evidence(_source(key, view), _why(value)))
         elif key != DEVICE_INDEX:
             found.append(Evidence(_source(key, view), text_of(value)))

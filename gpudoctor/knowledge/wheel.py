@@ -164,12 +164,11 @@ def _builds(tables: Tables) -> list[_Build]:
 
 
 def _candidates(wanted: Wanted, tables: Tables) -> list[_Build]:
-    return [
-        build
-        for build in tables.once(_builds)
-        if (not wanted.torch or begins(build.torch, wanted.torch))
-        and (not wanted.variant or build.variant == wanted.variant)
-    ]
+    found = tables.once(_builds)
+    if wanted.torch:
+        wished = _numbers_of(wanted.torch)
+        found = [build for build in found if wished and build.torch.numbers[: len(wished)] == wished]
+    return [build for build in found if build.variant == wanted.variant] if wanted.variant else found
 
 
 def _cpu_builds(wanted: Wanted, tables: Tables) -> tuple[list[Wheel], list[Rejected]]:
@@ -189,11 +188,15 @@ def _cpu_builds(wanted: Wanted, tables: Tables) -> tuple[list[Wheel], list[Rejec
 
 def begins(torch: Version, wish: str) -> bool:
     """Whether a release is the wished one, or one of the wished beginning: `2.8` fits 2.8.0."""
+    numbers = _numbers_of(wish)
+    return bool(numbers) and torch.numbers[: len(numbers)] == numbers
+
+
+def _numbers_of(wish: str) -> tuple[int, ...]:
     try:
-        numbers = Version.parse(wish).numbers
+        return Version.parse(wish).numbers
     except ValueError:
-        return False
-    return torch.numbers[: len(numbers)] == numbers
+        return ()
 
 
 def _wheel(build: _Build, wanted: Wanted, tables: Tables) -> Wheel:

@@ -58,6 +58,9 @@ class Unknown:
     reason: Reason
     detail: str = ""
 
+    def __hash__(self) -> int:
+        return hash(self.detail)  # in the memory of answers there are many, and the reason seldom tells them apart
+
 
 _NOBODY_LOOKED = Unknown(Reason.NO_DATA, "nobody looked")
 Scalar: TypeAlias = "str | int | float | bool | Version"

@@ -163,7 +163,8 @@ def _compare_by(cls: Any, values: Callable[[Any], object], frozen: bool) -> None
 
     cls.__eq__ = equal
     # As everywhere in Python: what can change and compares by value cannot be hashed.
-    cls.__hash__ = (lambda self: hash(values(self))) if frozen else None
+    if "__hash__" not in cls.__dict__:
+        cls.__hash__ = (lambda self: hash(values(self))) if frozen else None
 
 
 def _state(self: object) -> dict[str, object]:

@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpudoctor.knowledge.conditions import Outcome
-from gpudoctor.knowledge.judge_rule import _Grounds
 from gpudoctor.model.evidence import Evidence
 from gpudoctor.model.fact import Fact, FactSpec
 from gpudoctor.model.finding import Finding
@@ -169,7 +168,7 @@ def test_the_first_ones_and_the_later_ones_are_built_alike() -> None:
         assert New(1) == New(1)
 
 
-WRITTEN_OUT = (Evidence, Fact, FactSpec, Finding, Outcome, _Grounds)
+WRITTEN_OUT = (Evidence, Fact, FactSpec, Finding, Outcome)
 
 
 @pytest.mark.parametrize("cls", WRITTEN_OUT)
