@@ -268,7 +268,8 @@ def _against_driver(cuda: Version, wanted: Wanted, tables: Tables) -> str:
 def _against_gpus(row: Row, wanted: Wanted) -> str:
     column = "sm_aarch64" if wanted.platform == LINUX_ARM else "sm_x86_64"
     compiled = rows.versions(row, column)
-    for gpu in wanted.gpus:
+    first_of_each = {gpu.capability: gpu for gpu in reversed(wanted.gpus)}  # most machines have one kind of GPU
+    for gpu in reversed(first_of_each.values()):
         if compiled is None:
             return "for which GPUs this build holds kernels is not known"
         if kernels.covers(kernels.machine_code(compiled), gpu.capability) is not Truth.TRUE:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from gpudoctor.knowledge import rows
 from gpudoctor.knowledge.tables import Tables
@@ -33,7 +34,7 @@ def derive(facts: Facts, tables: Tables) -> Iterable[Fact]:
         unknown = why if isinstance(why, Unknown) else Unknown(Reason.NO_DATA)
         yield from (Fact(f"nccl.{key}", unknown) for key in ("known_bad", "known_issue", "fixed_in"))
         return
-    row = next((row for row in tables["nccl"].rows if rows.version(row, "nccl") == _release(nccl)), None)
+    row = tables["nccl"].find(nccl=_release(nccl))
     bad = rows.flag(row, "known_bad") if row is not None else False
     none = Unknown(Reason.NOT_APPLICABLE, "no grave fault of this release is known")
     issues = row["issues"] if row is not None else none
@@ -50,11 +51,7 @@ def _packages(facts: Facts) -> Iterable[Fact]:
         yield Fact("torch.needed_here", _is_asked(facts))
         return
     texts = [item for item in facts.elements("packages.names_versions") if isinstance(item, str)]
-    wheels: dict[str, list[str]] = {}
-    for text in texts:
-        library = library_of(text)
-        if library:
-            wheels.setdefault(library, []).append(text.strip())
+    wheels = _libraries_in(tuple(texts))
     yield Fact("packages.nccl_wheels", tuple(sorted(wheels.get("nvidia-nccl", ()))))
     yield Fact("packages.cudnn_wheels", tuple(sorted(wheels.get("nvidia-cudnn", ()))))
     doubled = [", ".join(sorted(found)) for found in wheels.values() if len({_name(one) for one in found}) > 1]
@@ -64,10 +61,22 @@ def _packages(facts: Facts) -> Iterable[Fact]:
     yield Fact("torch.needed_here", needing or _is_asked(facts))
 
 
+@lru_cache(maxsize=16)  # machines of one image have the same packages
+def _libraries_in(texts: tuple[str, ...]) -> Mapping[str, list[str]]:
+    wheels: dict[str, list[str]] = {}
+    for text in texts:
+        library = library_of(text)
+        if library:
+            wheels.setdefault(library, []).append(text.strip())
+    return wheels
+
+
 def library_of(package: str) -> str:
     """Which of NVIDIA's libraries a package brings, whatever CUDA major it is for: `nvidia-nccl` for
     `nvidia_nccl_cu12==2.21.5`. Empty for all others."""
     name, _, version = package.strip().replace("_", "-").lower().partition("==")
+    if not name.startswith(_MAKER):
+        return ""
     library, _, cuda = name.rpartition("-cu")
     if not (library and cuda.isdecimal()):
         library = name
