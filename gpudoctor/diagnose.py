@@ -85,7 +85,7 @@ def prove(settings: CheckSettings, names: Sequence[str] = (), device: str = "") 
     return of_machine(catalogue, Facts(found.facts), found.runs, found.target)
 
 
-def see(settings: CheckSettings, progress: Progress = lambda _step: None) -> tuple[Facts, dict[str, FactSpec]]:
+def see(settings: CheckSettings, progress: Progress = lambda _step: None) -> tuple[Facts, Mapping[str, FactSpec]]:
     """All facts of a machine, derived ones included; nothing is judged."""
     catalogue = Catalogue(find_rules(settings.rules))
     with open_host(settings) as (host, kind), Observation(host, settings, kind, progress) as observation:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from gpudoctor.declared import known_specs
 from gpudoctor.diagnose import CheckSettings
 from gpudoctor.explain import triggers_of
 from gpudoctor.intake import environment
@@ -16,13 +15,12 @@ from gpudoctor.intake.merge import facts_of
 from gpudoctor.intake.registry import clean_text, document_of
 from gpudoctor.intake.scan import Triggers, scan
 from gpudoctor.intake.statements import STATED
-from gpudoctor.judging import Result, concluded
+from gpudoctor.judging import Result, concluded, document_catalogue
 from gpudoctor.knowledge.catalogue import Catalogue
 from gpudoctor.knowledge.clues import allowed_by_facts
 from gpudoctor.knowledge.derive_facts import derived_specs
 from gpudoctor.knowledge.log_findings import with_earlier_messages, with_messages
 from gpudoctor.knowledge.match import Match, Matcher
-from gpudoctor.knowledge.source import find_rules
 from gpudoctor.model.diagnosis import Target
 from gpudoctor.model.document import Document, Line
 from gpudoctor.model.errors import ExaminationError
@@ -53,7 +51,7 @@ def judge_text(
 ) -> Result:
     """Judge a text by what it says; ExaminationError where there is nothing in it to read."""
     progress(f"reading {name}")
-    catalogue = Catalogue(find_rules(settings.rules), known_specs)
+    catalogue = document_catalogue(settings.rules)
     pasted = read_pasted(name, data, triggers_of(catalogue), settings.expect_gpus)
     if not pasted.tells and not _matches(catalogue, pasted.document, pasted.facts):
         # Without this a wrong file would end with 0, which a pipeline takes for "nothing wrong".
@@ -75,12 +73,11 @@ def judge_report(
 
     Findings that messages made stay as they are, since the text that held the messages is not at hand.
     """
-    catalogue = Catalogue(find_rules(settings.rules), known_specs)
-    derived = derived_specs()
+    catalogue = document_catalogue(settings.rules)
+    anew = [key for key in derived_specs() if key in facts and not _is_stated(target, Fact(key, facts[key]))]
     given = [] if settings.expect_gpus == "any" else [Fact("expect.gpus", settings.expect_gpus)]
-    asked = {fact.key for fact in given}  # what is asked now counts, not what was asked then
-    kept = [fact for fact in facts.items_sorted() if fact.key not in derived or _is_stated(target, fact)]
-    observed = Facts([*(fact for fact in kept if fact.key not in asked), *given])
+    # What is asked now counts, not what was asked then.
+    observed = facts.without([*anew, *(fact.key for fact in given)]).merged(given)
     known = [one for one in earlier if catalogue.has_cause(one.cause)]
 
     def complete(judged: Facts, found: list[Finding]) -> list[Finding]:

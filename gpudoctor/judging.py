@@ -46,6 +46,12 @@ def machine_catalogue(rules: tuple[Path, ...]) -> Catalogue:
     return Catalogue(find_rules(rules), machine_specs)
 
 
+@lru_cache(maxsize=4)
+def document_catalogue(rules: tuple[Path, ...]) -> Catalogue:
+    """The same rules for what documents tell, who state facts that no machine yields."""
+    return Catalogue(find_rules(rules), known_specs)
+
+
 def judge_again(facts: Facts, runs: Iterable[Run], target: Target, rules: tuple[Path, ...] = ()) -> Result:
     """Judge what was observed by the present rules: what was derived from it before is derived anew."""
     with NoCollection():

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 import gpudoctor
+from gpudoctor import judging
+from gpudoctor.knowledge.source import PackedTree, TomlTree
 from gpudoctor.model.diagnosis import Diagnosis
 from gpudoctor.model.errors import ExaminationError, UsageError
 from gpudoctor.model.explanation import Explained
@@ -84,3 +86,19 @@ def test_wrong_questions_are_refused() -> None:
         gpudoctor.judge("")
     with pytest.raises(AttributeError):
         gpudoctor.no_such_name  # noqa: B018
+
+
+def test_the_rules_are_read_once_for_many_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    dump = "PyTorch version: 2.9.1+cu128\nIs CUDA available: False\nPython version: 3.12.3 (main) (64-bit runtime)\n"
+    first = gpudoctor.judge(dump)
+    gpudoctor.judge(gpudoctor.to_json(first))
+
+    def none_may_be_read(*_args: object) -> object:
+        raise AssertionError("rules were read again")
+
+    monkeypatch.setattr(TomlTree, "read", none_may_be_read)
+    monkeypatch.setattr(PackedTree, "read", none_may_be_read)
+    monkeypatch.setattr(judging, "find_rules", none_may_be_read)
+    report = gpudoctor.to_json(gpudoctor.judge(dump))
+    assert gpudoctor.judge(report).findings == gpudoctor.judge(report).findings
+    assert gpudoctor.judge(dump) == first

@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Mapping
 from enum import Enum
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from gpudoctor.model.cause import Actor, Reference, Remedy
@@ -18,6 +19,7 @@ from gpudoctor.model.errors import ExaminationError
 from gpudoctor.model.evidence import Evidence
 from gpudoctor.model.fact import Element, Fact, Facts, FactSpec, FactType, Reason, Unknown, Value
 from gpudoctor.model.finding import MACHINE, ChainAnswer, Finding, Kind
+from gpudoctor.model.garbage import NoCollection
 from gpudoctor.model.record import record
 from gpudoctor.model.rule import Confidence, Severity
 from gpudoctor.model.run import Run
@@ -27,6 +29,8 @@ from gpudoctor.report.wire import SCHEMA_MAJOR
 
 E = TypeVar("E", bound=Enum)
 _SNIFFED = 4096
+_TEXT, _BOOLEAN, _VERSION, _INTEGER = FactType.TEXT, FactType.BOOLEAN, FactType.VERSION, FactType.INTEGER
+_ELEMENTS = {kind: kind.element for kind in FactType if kind.is_list}
 
 
 @record
@@ -53,6 +57,11 @@ def looks_like_report(text: str) -> bool:
 
 def read_report(text: str, specs: Mapping[str, FactSpec]) -> ReadReport:
     """Read a report; ExaminationError says in one sentence why a text is none."""
+    with NoCollection():
+        return _read(text, specs)
+
+
+def _read(text: str, specs: Mapping[str, FactSpec]) -> ReadReport:
     document = _document(text)
     tool = _mapping(document.get("tool"))
     summary = _mapping(document.get("summary"))
@@ -111,14 +120,15 @@ def _fact(wire: object, spec: FactSpec | None) -> Value | Unknown:
     if "value" not in wire:
         return Unknown(Reason.UNPARSEABLE, "the report holds neither a value nor a reason")
     value = wire["value"]
+    kind = spec.type if spec is not None else None
+    element_kind = _ELEMENTS.get(kind) if kind is not None else None
     if isinstance(value, list):
-        if spec is not None and not spec.type.is_list:
-            return Unknown(Reason.UNPARSEABLE, f"the report holds a list where {spec.type.value} is due")
-        element_type = spec.type.element if spec is not None else None
-        return tuple(_element(item, element_type) for item in value)
-    if spec is not None and spec.type.is_list:
-        return Unknown(Reason.UNPARSEABLE, f"the report holds no list where {spec.type.value} is due")
-    return _element(value, spec.type if spec is not None else None)
+        if kind is not None and element_kind is None:
+            return Unknown(Reason.UNPARSEABLE, f"the report holds a list where {kind.value} is due")
+        return tuple([_element(item, element_kind) for item in value])
+    if element_kind is not None and kind is not None:
+        return Unknown(Reason.UNPARSEABLE, f"the report holds no list where {kind.value} is due")
+    return _element(value, kind)
 
 
 def _element(value: object, kind: FactType | None) -> Element:
@@ -132,28 +142,31 @@ def _element(value: object, kind: FactType | None) -> Element:
 
 
 def _typed(value: str | float | bool, kind: FactType) -> Element:
-    wrong = Unknown(Reason.UNPARSEABLE, f"the report holds {shortened(one_line(str(value)), 80)}, not {kind.value}")
-    if kind is FactType.VERSION:
+    if kind is _TEXT:
+        return value if isinstance(value, str) else _wrong(value, kind)
+    if kind is _BOOLEAN:
+        return value if isinstance(value, bool) else _wrong(value, kind)
+    if kind is _VERSION:
         try:
-            return Version.parse(value) if isinstance(value, str) else wrong
+            return Version.parse(value) if isinstance(value, str) else _wrong(value, kind)
         except ValueError:
-            return wrong
-    if kind is FactType.TEXT:
-        return value if isinstance(value, str) else wrong
-    if kind is FactType.BOOLEAN:
-        return value if isinstance(value, bool) else wrong
-    if isinstance(value, (bool, str)) or (kind is FactType.INTEGER and int(value) != value):
-        return wrong
-    return int(value) if kind is FactType.INTEGER else value
+            return _wrong(value, kind)
+    if isinstance(value, (bool, str)) or (kind is _INTEGER and int(value) != value):
+        return _wrong(value, kind)
+    return int(value) if kind is _INTEGER else value
+
+
+def _wrong(value: str | float | bool, kind: FactType) -> Unknown:
+    return Unknown(Reason.UNPARSEABLE, f"the report holds {shortened(one_line(str(value)), 80)}, not {kind.value}")
 
 
 def _unknown(wire: Mapping[str, Any]) -> Unknown:
     reason, detail = _text(wire.get("unknown")), _text(wire.get("detail"))
-    try:
-        return Unknown(Reason(reason), detail)
-    except ValueError:
-        # A newer minor schema may know more reasons than we do.
-        return Unknown(Reason.NO_DATA, f"{reason}: {detail}" if detail else reason)
+    known = _members(Reason).get(reason)
+    if known is not None:
+        return Unknown(known, detail)
+    # A newer minor schema may know more reasons than we do.
+    return Unknown(Reason.NO_DATA, f"{reason}: {detail}" if detail else reason)
 
 
 def _finding(wire: Mapping[str, Any]) -> Finding:
@@ -220,10 +233,13 @@ def _target(wire: Mapping[str, Any]) -> Target:
 
 
 def _member(kind: type[E], value: object, otherwise: E) -> E:
-    try:
-        return kind(value)
-    except ValueError:
-        return otherwise
+    return _members(kind).get(value, otherwise) if isinstance(value, str) else otherwise
+
+
+@lru_cache(maxsize=8)
+def _members(kind: type[E]) -> dict[object, E]:
+    """The members of an enumeration by their values: asking the class itself takes five times as long."""
+    return {member.value: member for member in kind}
 
 
 def _text(value: object) -> str:

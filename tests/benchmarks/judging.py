@@ -16,6 +16,7 @@ import statistics
 import time
 from pathlib import Path
 
+from gpudoctor.api import judge, to_json
 from gpudoctor.diagnose import CheckSettings, diagnose
 from gpudoctor.judging import judge_again
 from gpudoctor.model.diagnosis import Diagnosis
@@ -53,6 +54,14 @@ def seconds_for(diagnoses: list[Diagnosis]) -> float:
     return time.process_time() - began
 
 
+def seconds_by_api(texts: list[str]) -> float:
+    """Read JSON reports and judge them, as users of the Python API do."""
+    began = time.process_time()
+    for text in texts:
+        judge(text)
+    return time.process_time() - began
+
+
 def plain_seconds() -> float:
     """A loop of plain Python."""
     began = time.process_time()
@@ -77,6 +86,10 @@ def main() -> None:
             f"{count:5} reports: {statistics.median(seconds):.2f} s, at best {min(seconds):.2f} s, that is "
             f"{1000 * min(seconds) / count:.2f} ms each; one is {ratio:.3f} of the plain loop"
         )
+    texts = [to_json(one) for one in reports[:100]]
+    seconds_by_api(texts[: len(machines)])
+    read = 1000 * min(seconds_by_api(texts) for _ in range(3)) / len(texts)
+    print(f"each with reading its JSON of {sum(map(len, texts)) // len(texts) >> 10} KiB, by the API: {read:.1f} ms")
 
 
 if __name__ == "__main__":
