@@ -103,8 +103,8 @@ def _spoken(rules: RulesSource) -> Catalogue:
 def _with_words_of_probes(catalogue: Catalogue, facts: Facts, found: list[Finding]) -> list[Finding]:
     """The findings, and what the words of probes that ended badly mean: read as a crashed program's log is read."""
     ended = []
-    for key in facts.beginning_with("probe."):
-        if key.endswith(".outcome") and key.count(".") == 2 and facts.text(key) in ("failed", "crashed"):
+    for key in facts.keys_of_form("probe.", ".outcome"):
+        if key.count(".") == 2 and facts.text(key) in ("failed", "crashed"):
             probe = key[: -len(".outcome")]
             words = "\n".join(facts.text(f"{probe}.{name}") or "" for name in ("output", "said"))
             ended.append((probe[len("probe.") :], words))

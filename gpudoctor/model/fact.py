@@ -156,10 +156,10 @@ class Facts(Mapping[str, "Value | Unknown"]):
     def __len__(self) -> int:
         return len(self._values)
 
-    def beginning_with(self, prefix: str) -> list[str]:
-        """The keys that begin so."""
+    def keys_of_form(self, prefix: str, suffix: str) -> list[str]:
+        """The keys that begin and end so."""
         behind = prefix[:-1] + chr(ord(prefix[-1]) + 1)  # comparing takes half the time of looking at the beginning
-        return [key for key in self._values if prefix <= key < behind]
+        return [key for key in self._values if prefix <= key < behind and key.endswith(suffix)]
 
     def items_sorted(self) -> Iterator[Fact]:
         """All facts, sorted by key."""

@@ -32,3 +32,19 @@ def test_types_of_lists_know_their_elements() -> None:
     assert FactType.VERSION_LIST.element is FactType.VERSION
     assert FactType.TEXT.element is FactType.TEXT
     assert not FactType.TEXT.is_list
+
+
+def test_keys_are_found_by_their_beginning_and_end() -> None:
+    keys = [
+        "probe.conv.level",
+        "probe.conv.outcome",
+        "probe",
+        "probed.level",
+        "a.probe.level",
+        "probe.level",
+        "zeta.level",
+    ]
+    facts = Facts(Fact(key, True) for key in keys)
+    assert facts.keys_of_form("probe.", ".level") == ["probe.conv.level", "probe.level"]
+    assert facts.keys_of_form("zeta", "level") == ["zeta.level"]
+    assert facts.keys_of_form("zz", "") == []

@@ -52,7 +52,7 @@ def derive(facts: Facts, tables: Tables) -> Iterable[Fact]:
 
 def probes_of(facts: Facts) -> list[str]:
     """The names of the probes that share their checks, sorted."""
-    parts = (key.split(".") for key in facts.beginning_with("probe.") if key.endswith(".level"))
+    parts = [key.split(".") for key in facts.keys_of_form("probe.", ".level")]
     return sorted(part[1] for part in parts if len(part) == 3)
 
 
