@@ -79,21 +79,26 @@ def _waits_for(module: ModuleType, owners: Mapping[str, str]) -> set[str]:
     return {owners[key] for key in module.INPUTS if key in owners}
 
 
+@lru_cache(maxsize=128)
+def _declared_by(module: ModuleType) -> frozenset[str]:
+    return frozenset(spec.key for spec in module.FACTS)
+
+
 def _run(module: ModuleType, facts: Facts, tables: Tables) -> tuple[list[Fact], str]:
     name = module.__name__.rsplit(".", 1)[-1]
-    declared = {spec.key: None for spec in module.FACTS}
+    declared = _declared_by(module)
     try:
         found = list(module.derive(facts, tables))
         keys = {fact.key for fact in found}
-        if len(keys) != len(found) or not keys <= declared.keys():
-            strange = ", ".join(sorted(keys - declared.keys()) or keys)
+        if len(keys) != len(found) or not keys <= declared:
+            strange = ", ".join(sorted(keys - declared) or keys)
             raise ValueError(f"{name} yields a fact twice or one that it does not declare: {strange}")
     except RulesError:
         raise  # a table that cannot be read is no bug of the module, and every later answer would lean on it
     except Exception as error:  # noqa: BLE001 - any bug of one module must leave the others standing
         line = f"deriving {name} broke: {type(error).__name__}: {error}"
-        return [Fact(key, Unknown(Reason.CRASHED, line[:300])) for key in declared], line
+        return [Fact(key, Unknown(Reason.CRASHED, line[:300])) for key in sorted(declared)], line
     if len(keys) < len(declared):
-        missing = sorted(declared.keys() - keys)
+        missing = sorted(declared - keys)
         found += [Fact(key, Unknown(Reason.NO_DATA, f"{name} had nothing to say")) for key in missing]
     return found, ""
