@@ -10,7 +10,8 @@ class NoCollection:
 
     Reading the rules and judging make tens of thousands of objects that all stay; searching them again and again
     for circles takes a tenth of the time. The first time they are mostly rules, and even the one search that would
-    begin right behind it is saved: they are put where Python keeps what has lived long.
+    begin right behind it is saved: they are put where Python keeps what has lived long. Where somebody has set objects
+    aside for good, as Python 3.12 does itself, that is left alone.
     """
 
     _is_first = True
