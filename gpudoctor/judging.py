@@ -46,10 +46,9 @@ def machine_catalogue(rules: tuple[Path, ...]) -> Catalogue:
     return Catalogue(find_rules(rules), machine_specs)
 
 
-@lru_cache(maxsize=4)
 def document_catalogue(rules: tuple[Path, ...]) -> Catalogue:
-    """The same rules for what documents tell, who state facts that no machine yields."""
-    return Catalogue(find_rules(rules), known_specs)
+    """The same rules for what documents tell. Added folders are read anew each time: somebody may be writing them."""
+    return _spoken(find_rules(rules) if rules else machine_catalogue(()).source)
 
 
 def judge_again(facts: Facts, runs: Iterable[Run], target: Target, rules: tuple[Path, ...] = ()) -> Result:
@@ -96,8 +95,8 @@ def concluded(
 
 @lru_cache(maxsize=4)
 def _spoken(rules: RulesSource) -> Catalogue:
-    """The same rules with what signatures also ask for: facts that only documents state."""
-    return Catalogue(rules, known_specs())
+    """Rules with what signatures also ask for: facts that only documents state."""
+    return Catalogue(rules, known_specs)
 
 
 def _with_words_of_probes(catalogue: Catalogue, facts: Facts, found: list[Finding]) -> list[Finding]:

@@ -14,7 +14,7 @@ import gpudoctor
 from gpudoctor import judging
 from gpudoctor.knowledge.source import PackedTree, TomlTree
 from gpudoctor.model.diagnosis import Diagnosis
-from gpudoctor.model.errors import ExaminationError, UsageError
+from gpudoctor.model.errors import ExaminationError, RulesError, UsageError
 from gpudoctor.model.explanation import Explained
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "python-api.md"
@@ -102,3 +102,13 @@ def test_the_rules_are_read_once_for_many_texts(monkeypatch: pytest.MonkeyPatch)
     report = gpudoctor.to_json(gpudoctor.judge(dump))
     assert gpudoctor.judge(report).findings == gpudoctor.judge(report).findings
     assert gpudoctor.judge(dump) == first
+
+
+def test_added_rules_are_read_as_they_now_stand(tmp_path: Path) -> None:
+    cause = tmp_path / "causes" / "own" / "thing.toml"
+    cause.parent.mkdir(parents=True)
+    dump = "PyTorch version: 2.9.1+cu128\nIs CUDA available: True\n"
+    assert gpudoctor.judge(dump, rules=[tmp_path]).facts == gpudoctor.judge(dump).facts
+    cause.write_text("this is no TOML", encoding="utf-8")
+    with pytest.raises(RulesError, match="not valid TOML"):
+        gpudoctor.judge(dump, rules=[tmp_path])

@@ -99,7 +99,7 @@ class Catalogue:
 
     @cached_property
     def cause_heads(self) -> Mapping[str, CauseHead]:
-        """Of each cause its title and what it explains. The rest is a megabyte of advice, for those that fail."""
+        """Of each cause its title and what it explains. The rest is meaning and advice, for those that fail."""
         finished = self._finished(HEADS)
         if finished is not None:
             return finished

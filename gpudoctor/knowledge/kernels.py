@@ -31,7 +31,7 @@ class Target:
 
 def parse_target(text: str) -> Target | None:
     """`sm_90a` or `compute_120`; None for anything else, such as another vendor's name."""
-    kind, _, number = text.strip().partition("_")
+    kind, _, number = text.strip().partition("_")  # by hand: compiling a pattern costs more than reading the list
     suffix = number[-1:] if number[-1:] in ("a", "f") else ""
     digits = number[: len(number) - len(suffix)]
     if kind not in ("sm", "compute") or not (digits.isascii() and digits.isdecimal() and len(digits) in (2, 3)):

@@ -18,7 +18,6 @@ FACTS = (
     FactSpec(
         "gpu.capabilities", FactType.VERSION_LIST, "Their compute capabilities, by whoever tells.", per_device=True
     ),
-    FactSpec("gpu.other_vendor", FactType.BOOLEAN, "Whether the GPUs whose names are known are not NVIDIA's."),
     FactSpec("gpu.kinds", FactType.TEXT_LIST, "datacenter, workstation, geforce, titan, jetson, ...", per_device=True),
 )
 INPUTS = (
@@ -38,7 +37,6 @@ INPUTS = (
     "device.dxg_present",
     "libcuda.kind",
 )
-OTHER_VENDORS = ("AMD ", "Intel(R) ", "Intel ", "Radeon ")
 NONE_SEEN = Unknown(Reason.NO_DATA, "no GPU was listed by NVML, CUDA or torch")
 
 
@@ -49,8 +47,6 @@ def derive(facts: Facts, tables: Tables) -> Iterable[Fact]:
     size = len(names) if names else count if isinstance(count, int) else 0
     yield Fact("gpu.count", count)
     yield Fact("gpu.names", names or NONE_SEEN)
-    known = [name for name in names if isinstance(name, str)]
-    yield Fact("gpu.other_vendor", any(name.startswith(OTHER_VENDORS) for name in known) if known else NONE_SEEN)
     capabilities = _capabilities(facts, names, size, tables)
     yield Fact("gpu.capabilities", capabilities or NONE_SEEN)
     kind_by_name = {name: _kind(name, tables) for name in set(names)}  # a machine's GPUs mostly bear one name

@@ -74,7 +74,8 @@ def _libraries_in(texts: tuple[str, ...]) -> Mapping[str, list[str]]:
 def library_of(package: str) -> str:
     """Which of NVIDIA's libraries a package brings, whatever CUDA major it is for: `nvidia-nccl` for
     `nvidia_nccl_cu12==2.21.5`. Empty for all others."""
-    name, _, version = package.strip().replace("_", "-").lower().partition("==")
+    package = package.strip()  # taken apart by hand: compiling a pattern for it costs more than a hundred packages
+    name, version = _name(package), package.partition("==")[2]
     if not name.startswith(_MAKER):
         return ""
     library, _, cuda = name.rpartition("-cu")
